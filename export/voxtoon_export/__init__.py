@@ -1,0 +1,1 @@
+"""Export, verification and evaluation of voice-to-face models."""
