@@ -1,0 +1,71 @@
+# make demo · make test · make lint       each sets up what it needs in .venv
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+WAV ?= samples/voice.flac
+DATA ?= ../shared/data/published_reconstructions
+OUT ?= out
+CHECKPOINT ?= recipes/checkpoints/default.safetensors
+# On Linux x86-64 the default index serves torch with CUDA (about 2 GB). Give the address of PyTorch's
+# CPU wheel index here and the same pinned version comes as its CPU build: make demo TORCH_INDEX=...
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: help demo test lint format evaluate train bundle bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/pip:
+	@echo "== a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp per set of extras; the larger set contains the smaller.
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
+	@test -e $(VENV)/.dev || { echo "== installing the runtime and the exporter (torch is the large part)"; $(PIP) -e '.[export]'; }
+	@touch $@
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
+	@echo "== installing the development set (torch is the large part)"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.demo  ## export, verify, and draw the caller of WAV=path (default: the sample voice)
+	@mkdir -p $(OUT)
+	@echo "== 1/3 export $(CHECKPOINT) to ONNX, each artefact verified against torch"
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --to onnx --precision fp32 fp16 -o $(OUT)/demo.voxtoon
+	@echo "== 2/3 verify the finished bundle as a device would, without torch"
+	@$(BIN)/voxtoon verify $(OUT)/demo.voxtoon
+	@echo "== 3/3 the caller of $(WAV)"
+	@$(BIN)/voxtoon face "$(WAV)" --bundle $(OUT)/demo.voxtoon -o $(OUT)/avatar.svg --image $(OUT)/face.png
+	@$(BIN)/voxtoon face "$(WAV)" --bundle $(OUT)/demo.voxtoon -o $(OUT)/avatar.png --json > $(OUT)/face.json
+	@echo "== made: $(OUT)/demo.voxtoon  $(OUT)/avatar.svg  $(OUT)/avatar.png  $(OUT)/face.png  $(OUT)/face.json"
+
+test: $(VENV)/.dev  ## the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## ruff and mypy --strict
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(VENV)/.dev  ## let ruff format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+evaluate: $(VENV)/.dev  ## the paper's tables for the default bundle, on the speakers kept out of DATA
+	@$(BIN)/voxtoon evaluate runtime/voxtoon/data/default.voxtoon --data $(DATA)
+
+train: $(VENV)/.dev  ## train the default model again from DATA
+	@$(BIN)/python -m recipes.train --data $(DATA) --out $(CHECKPOINT)
+
+bundle: $(VENV)/.demo  ## write the embedded default bundle from CHECKPOINT
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --to onnx --precision fp32 -o runtime/voxtoon/data/default.voxtoon
+
+bench: $(VENV)/.dev  ## the measurements of the README, against peers in the same run
+	@$(BIN)/python -m benchmarks.front_end
+	@$(BIN)/python -m benchmarks.first_avatar
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) $(OUT) dist build
