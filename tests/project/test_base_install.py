@@ -15,7 +15,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "voice.flac"
-FORBIDDEN = {"torch", "scipy", "librosa", "tensorflow", "PIL", "onnx", "jsonschema", "voxtoon_export", "voxtoon_quantize"}
+FORBIDDEN = {
+    "torch",
+    "scipy",
+    "librosa",
+    "tensorflow",
+    "PIL",
+    "onnx",
+    "jsonschema",
+    "voxtoon_export",
+    "voxtoon_quantize",
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,9 @@ def run(python: Path, *arguments: str, home: Path, cwd: Path) -> subprocess.Comp
     )
 
 
-def test_every_module_of_the_runtime_imports_with_the_base_dependencies_only(base_python: Path, tmp_path: Path) -> None:
+def test_every_module_of_the_runtime_imports_with_the_base_dependencies_only(
+    base_python: Path, tmp_path: Path
+) -> None:
     program = """
 import importlib, json, pkgutil, sys
 import voxtoon
@@ -60,7 +72,18 @@ def test_the_embedded_model_draws_a_caller(base_python: Path, tmp_path: Path) ->
 
 
 def test_a_command_of_an_extra_says_which_extra_is_missing(base_python: Path, tmp_path: Path) -> None:
-    result = run(base_python, "-m", "voxtoon", "export", "--checkpoint", str(SAMPLE), "-o", "x", home=tmp_path, cwd=tmp_path)
+    result = run(
+        base_python,
+        "-m",
+        "voxtoon",
+        "export",
+        "--checkpoint",
+        str(SAMPLE),
+        "-o",
+        "x",
+        home=tmp_path,
+        cwd=tmp_path,
+    )
     assert result.returncode == 2
     assert "voxtoon[export]" in result.stderr
     assert "Traceback" not in result.stderr
@@ -95,11 +118,22 @@ def test_a_run_opens_no_socket_and_leaves_no_file_behind(base_python: Path, tmp_
 
 
 def test_the_wheels_of_the_runtime_stay_small_for_arm64(tmp_path: Path) -> None:
-    platforms = [f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 26, 27, 28, 31, 34)] + ["manylinux2014_aarch64"]
+    platforms = [f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 26, 27, 28, 31, 34)] + [
+        "manylinux2014_aarch64"
+    ]
     names = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)
     assert names is not None
     requirements = re.findall(r'"([^"]+)"', names.group(1))
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "-d", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-d",
+        str(tmp_path),
+    ]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11"]
     subprocess.run([*command, *(f"--platform={name}" for name in platforms), *requirements], check=True)
     total_mb = sum(path.stat().st_size for path in tmp_path.iterdir()) / 1e6
