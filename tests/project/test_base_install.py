@@ -100,9 +100,10 @@ def test_a_run_opens_no_socket_and_leaves_no_file_behind(base_python: Path, tmp_
         "import sys, time; from voxtoon.cli import main; "
         f"code = main(['face', {str(SAMPLE)!r}, '-o', 'avatar.svg']); time.sleep(5); sys.exit(code)"
     )
+    calls_of_interest = "trace=socket,connect,openat,creat,mkdir,mkdirat"
+    tracer = ["strace", "-f", "-qq", "-e", calls_of_interest, "-o", str(trace)]
     subprocess.run(
-        ["strace", "-f", "-qq", "-e", "trace=socket,connect,openat,creat,mkdir,mkdirat", "-o", str(trace)]
-        + [str(base_python), "-c", program],
+        [*tracer, str(base_python), "-c", program],
         env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=work,
         check=True,
