@@ -1,0 +1,290 @@
+"""The manifest of a bundle: what ``manifest.json`` says, as frozen dataclasses (see ``docs/bundle.md``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from voxtoon.errors import CheckError, InputError
+from voxtoon.manifest_decode import AtLeast, Items, Pattern, decode, encode, format_json, parse_json
+
+FORMAT = "voxtoon-bundle"
+FORMAT_VERSION = "1.0"
+MANIFEST_NAME = "manifest.json"
+MAXIMUM_MANIFEST_BYTES = 4 * 1024 * 1024
+
+Count = Annotated[int, AtLeast(0)]
+Size = Annotated[int, AtLeast(1)]
+NotNegative = Annotated[float, AtLeast(0)]
+Name = Annotated[str, Pattern(r"[a-z0-9][a-z0-9_.-]{0,63}", "a name of a-z, 0-9, '_', '.' and '-'")]
+FileName = Annotated[
+    str,
+    Pattern(
+        r"(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*",
+        "a path inside the bundle: A-Z a-z 0-9 _ . - between single /, no piece starting with . or -",
+    ),
+]
+Sha256 = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")]
+Point = tuple[float, float]
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named input or output of a part; a dimension is a number, or a name where its length is free."""
+
+    name: str
+    shape: tuple[Size | Name, ...]
+    dtype: Literal["float32", "float16", "int64", "int32", "int8", "uint8", "bool"]
+    axes: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network: ``role`` tells what the runtime needs from what only evaluation does."""
+
+    name: Name
+    inputs: Annotated[tuple[TensorSpec, ...], Items(1)]
+    outputs: Annotated[tuple[TensorSpec, ...], Items(1)]
+    parameters: Count
+    licence: str
+    role: Literal["runtime", "evaluation"] = "runtime"
+    minimum_frames: Size | None = None
+    macs_per_clip: Count | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an artefact is from its reference on real audio; ``psnr_db`` is None where they are equal."""
+
+    reference: str
+    max_abs: NotNegative
+    max_abs_relative: NotNegative
+    psnr_db: float | None
+    cosine: float
+    tolerance: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One part in one format at one precision; ``parity`` is None where the file is its own reference."""
+
+    part: Name
+    format: Name
+    precision: Name
+    file: FileName
+    minimum_runtime: Mapping[str, str] = field(default_factory=dict)
+    recipe: str | None = None
+    parity: Parity | None = None
+    quality: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What a file of the bundle must be."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
+class Warp:
+    """The numbers of the polyharmonic warp from the mean shape to the landmarks."""
+
+    order: Size
+    regularisation: NotNegative
+    boundary_points_per_edge: Count
+
+
+@dataclass(frozen=True)
+class FaceShape:
+    """The mean face: landmarks in pixels of the face, and the feature's mean and standard deviation."""
+
+    image_size_px: Size
+    topology: Literal["ibug68"]
+    mean_landmarks: Annotated[tuple[Point, ...], Items(68, 68)]
+    warp: Warp
+    mean_feature: Vector | None = None
+    feature_std: Vector | None = None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where the training voices lay: how far a voice is from them is measured in the whitened descriptor."""
+
+    descriptor: Name
+    mean: Vector
+    whitener: tuple[Vector, ...]
+    distance_p50: NotNegative
+    distance_p99: NotNegative
+
+
+@dataclass(frozen=True)
+class AvatarStatistics:
+    """Mean and standard deviation of each avatar parameter over the training faces."""
+
+    mean: Mapping[str, float]
+    std: Mapping[str, NotNegative]
+
+
+@dataclass(frozen=True)
+class VoiceActivity:
+    """The part that tells speech from silence, and how it is fed."""
+
+    part: Name
+    window_samples: Size
+    context_samples: Count
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds. ``files`` names every file of the bundle but the manifest itself."""
+
+    system: Name
+    variant: Name
+    front_end: Mapping[str, Any]
+    parts: Annotated[tuple[Part, ...], Items(1)]
+    artefacts: Annotated[tuple[Artefact, ...], Items(1)]
+    files: Mapping[FileName, FileEntry]
+    face: FaceShape
+    model_card: FileName
+    licence: str
+    intended_use: str
+    limits: str
+    golden: Mapping[Name, FileName] = field(default_factory=dict)
+    domain: Domain | None = None
+    avatar_statistics: AvatarStatistics | None = None
+    voice_activity: VoiceActivity | None = None
+    format: str = FORMAT
+    format_version: str = FORMAT_VERSION
+
+    @classmethod
+    def from_json(cls, value: Any) -> Manifest:
+        """Build a manifest from parsed JSON, checking every field and every reference between fields.
+
+        Raises
+        ------
+        InputError
+            When it is another format, or a major version this reader does not know.
+        CheckError
+            When a field is missing or wrong, or names something the manifest does not list.
+        """
+        _check_version(value)
+        manifest = decode(cls, value, MANIFEST_NAME)
+        _check_references(manifest)
+        return manifest
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Manifest:
+        """Build a manifest from the bytes of ``manifest.json``; raises as `from_json` does."""
+        return cls.from_json(parse_json(text, MANIFEST_NAME))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``manifest.json`` holds, as objects, lists, texts and numbers."""
+        version = {"format": self.format, "format_version": self.format_version}
+        found: dict[str, Any] = encode(self)
+        return {**version, **found}
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of ``manifest.json``."""
+        return format_json(self.to_json()).encode("utf-8")
+
+    def part(self, name: str) -> Part:
+        """Return the part called ``name``; raises InputError where there is none."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        known = ", ".join(part.name for part in self.parts)
+        raise InputError("no such part in the bundle", got=repr(name), expected=known)
+
+    def artefacts_of(self, part: str) -> tuple[Artefact, ...]:
+        """Return the artefacts of the part called ``part``, in order; raises as `part` does."""
+        name = self.part(part).name
+        return tuple(artefact for artefact in self.artefacts if artefact.part == name)
+
+
+def _check_version(value: Any) -> None:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        found = value.get("format") if isinstance(value, dict) else type(value).__name__
+        raise InputError(
+            f"{MANIFEST_NAME} is not a voxtoon bundle's", got=f"format {found!r}", expected=repr(FORMAT)
+        )
+    version = value.get("format_version")
+    major = FORMAT_VERSION.split(".")[0]
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}", version):
+        raise CheckError(
+            f"{MANIFEST_NAME}.format_version", got=ascii(version), expected=f"text like {FORMAT_VERSION!r}"
+        )
+    if version.split(".")[0] != major:
+        raise InputError(
+            "bundle of an unknown version", got=version, expected=f"{major}.x", hint="update voxtoon"
+        )
+
+
+def _check_references(manifest: Manifest) -> None:
+    _check_once("part", (part.name for part in manifest.parts))
+    _check_once("artefact", (f"{a.part} {a.format} {a.precision}" for a in manifest.artefacts))
+    _check_once("file (upper and lower case count as one)", (name.lower() for name in manifest.files))
+    parts = {part.name for part in manifest.parts}
+    for index, artefact in enumerate(manifest.artefacts):
+        _check_listed(f"artefacts[{index}].part", artefact.part, parts, "parts")
+        _check_listed(f"artefacts[{index}].file", artefact.file, manifest.files, "files")
+    if manifest.voice_activity is not None:
+        _check_listed("voice_activity.part", manifest.voice_activity.part, parts, "parts")
+    for name, file in manifest.golden.items():
+        _check_listed(f"golden[{name!r}]", file, manifest.files, "files")
+    _check_listed("model_card", manifest.model_card, manifest.files, "files")
+    _check_names(manifest.files)
+    _check_lengths(manifest)
+
+
+def _check_once(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise CheckError(
+                f"{MANIFEST_NAME} lists one {what} twice", got=name, hint="export the bundle again"
+            )
+        seen.add(name)
+
+
+def _check_listed(where: str, name: str, known: Iterable[str], where_known: str) -> None:
+    if name not in known:
+        raise CheckError(f"{MANIFEST_NAME}.{where}", got=repr(name), expected=f"one that {where_known} lists")
+
+
+def _check_names(files: Mapping[str, FileEntry]) -> None:
+    if MANIFEST_NAME in {name.lower() for name in files}:
+        raise CheckError(
+            f"{MANIFEST_NAME}.files", got=repr(MANIFEST_NAME), expected="every file but the manifest"
+        )
+    for name in files:
+        folder = name.rpartition("/")[0]
+        while folder:
+            if folder in files:
+                raise CheckError(
+                    f"{MANIFEST_NAME}.files", got=f"{folder!r} and {name!r}", expected="a file or a folder"
+                )
+            folder = folder.rpartition("/")[0]
+
+
+def _check_lengths(manifest: Manifest) -> None:
+    for part in manifest.parts:
+        for tensor in (*part.inputs, *part.outputs):
+            _check_length(f"parts[{part.name!r}] {tensor.name} axes", tensor.axes, len(tensor.shape))
+    face, domain, statistics = manifest.face, manifest.domain, manifest.avatar_statistics
+    if face.mean_feature is not None and face.feature_std is not None:
+        _check_length("face.feature_std", face.feature_std, len(face.mean_feature))
+    if domain is not None:
+        for row in domain.whitener:
+            _check_length("domain.whitener, each row", row, len(domain.mean))
+    if statistics is not None and statistics.mean.keys() != statistics.std.keys():
+        raise CheckError(f"{MANIFEST_NAME}.avatar_statistics", expected="mean and std of the same parameters")
+
+
+def _check_length(where: str, values: tuple[Any, ...], length: int) -> None:
+    if len(values) != length:
+        raise CheckError(f"{MANIFEST_NAME}.{where}", got=f"{len(values)} numbers", expected=str(length))

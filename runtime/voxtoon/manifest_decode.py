@@ -1,0 +1,274 @@
+"""JSON to frozen dataclasses and back: types, presence and limits are read off the declarations.
+
+The base install carries no JSON-schema validator, so the dataclasses of ``manifest.py`` are the schema of the
+reader. A field with a default may be absent; a field the dataclass does not know is left alone, so that a
+minor version may add some.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import types
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from voxtoon.errors import CheckError
+
+T = TypeVar("T")
+
+_NUMBER_LIST = re.compile(
+    r"\[\n[\s\d.,eE+-]+\]"
+)  # no JSON string holds a raw line break, so this is structure
+_JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pattern:
+    """A text that matches ``regex`` from end to end; ``says`` is the rule in words."""
+
+    regex: str
+    says: str
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` keeps the rule."""
+        return re.fullmatch(self.regex, value) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class AtLeast:
+    """A number of ``minimum`` or more."""
+
+    minimum: float
+
+    @property
+    def says(self) -> str:
+        """The rule in words."""
+        return f"at least {self.minimum}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` keeps the rule."""
+        return bool(value >= self.minimum)
+
+
+@dataclasses.dataclass(frozen=True)
+class Items:
+    """A list of ``minimum`` items or more, and of no more than ``maximum``."""
+
+    minimum: int
+    maximum: int | None = None
+
+    @property
+    def says(self) -> str:
+        """The rule in words."""
+        return f"{self.minimum} items" if self.maximum == self.minimum else f"at least {self.minimum} items"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` keeps the rule."""
+        return len(value) >= self.minimum and (self.maximum is None or len(value) <= self.maximum)
+
+
+def parse_json(text: bytes, where: str) -> Any:
+    """Parse strict JSON: UTF-8, no NaN or infinity, no key twice in an object.
+
+    Parameters
+    ----------
+    text
+        The bytes of the file.
+    where
+        What to call it in an error.
+
+    Raises
+    ------
+    CheckError
+        When it is not strict JSON.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise CheckError(where, got=f"the key {twice!r} twice in one object", expected="each key once")
+        return found
+
+    def refuse(constant: str) -> NoReturn:
+        raise CheckError(where, got=constant, expected="finite numbers only")
+
+    try:
+        return json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckError(
+            f"{where} is not JSON", got=reason, hint="the file is damaged: export it again"
+        ) from error
+
+
+def format_json(value: Any) -> str:
+    """Write JSON for people: two spaces of indent, lists of numbers on one line, a line break at the end."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return (
+        _NUMBER_LIST.sub(
+            lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text
+        )
+        + "\n"
+    )
+
+
+def encode(value: Any) -> Any:
+    """Turn dataclasses, tuples and mappings into what ``json.dumps`` takes."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: type[T], value: object, where: str) -> T:
+    """Build a ``kind`` (a dataclass) from parsed JSON.
+
+    Parameters
+    ----------
+    kind
+        The dataclass. Its fields are text, numbers, truth values, tuples, mappings with text keys, literals,
+        other dataclasses, optionals and unions of these, with rules in ``Annotated``.
+    value
+        Parsed JSON.
+    where
+        What to call it in an error.
+
+    Raises
+    ------
+    CheckError
+        When a field is missing, of another type, or breaks a rule. The message names the field.
+    """
+    built: T = _decode(kind, value, where)
+    return built
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if kind is Any:
+        return value
+    if origin is Annotated:
+        return _decode_with_rules(get_args(kind), value, where)
+    if origin in (Union, types.UnionType):
+        return _decode_union(get_args(kind), value, where)
+    if origin is Literal:
+        choices = get_args(kind)
+        return value if value in choices else _refuse(value, " or ".join(map(repr, choices)), where)
+    if origin is tuple:
+        return _decode_tuple(get_args(kind), value, where)
+    if origin is not None and issubclass(origin, Mapping):
+        return _decode_mapping(get_args(kind), value, where)
+    if dataclasses.is_dataclass(kind):
+        return _decode_dataclass(kind, value, where)
+    return _decode_scalar(kind, value, where)
+
+
+def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        _refuse(value, "an object", where)
+    hints, found = _hints(kind), {}
+    for field in dataclasses.fields(kind):
+        name = f"{where}.{field.name}"
+        if field.name in value:
+            found[field.name] = _decode(hints[field.name], value[field.name], name)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise CheckError(
+                f"{name} is missing", hint="the bundle is damaged or not finished: export it again"
+            )
+    return kind(**found)
+
+
+def _decode_with_rules(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
+    kind, *rules = arguments
+    found = _decode(kind, value, where)
+    for rule in rules:
+        if not rule.accepts(found):
+            _refuse(value, rule.says, where)
+    return found
+
+
+def _decode_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    kinds = tuple(kind for kind in kinds if kind is not type(None))
+    for kind in kinds[:-1]:
+        try:
+            return _decode(kind, value, where)
+        except CheckError:
+            continue
+    return _decode(kinds[-1], value, where)
+
+
+def _decode_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if not isinstance(value, list):
+        _refuse(value, "a list", where)
+    if kinds[-1] is not Ellipsis:
+        if len(value) != len(kinds):
+            _refuse(value, f"{len(kinds)} items", where)
+    elif kinds[0] is float and all(type(item) is float and math.isfinite(item) for item in value):
+        return tuple(value)  # the bulk of a manifest is numbers: one pass over a row, not a call for each
+    else:
+        kinds = (kinds[0],) * len(value)
+    return tuple(
+        _decode(kind, item, f"{where}[{index}]")
+        for index, (kind, item) in enumerate(zip(kinds, value, strict=True))
+    )
+
+
+def _decode_mapping(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        _refuse(value, "an object", where)
+    key_kind, item_kind = kinds
+    return {
+        _decode(key_kind, key, f"{where} (a name)"): _decode(item_kind, item, f"{where}[{_show(key)}]")
+        for key, item in value.items()
+    }
+
+
+def _decode_scalar(kind: Any, value: Any, where: str) -> Any:
+    if kind is str and isinstance(value, str):
+        return value
+    if kind is bool and isinstance(value, bool):
+        return value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int and number and float_or_infinity(value).is_integer():
+        return int(value)
+    if kind is float and number and math.isfinite(float_or_infinity(value)):
+        return float(value)
+    return _refuse(
+        value,
+        {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}[kind],
+        where,
+    )
+
+
+def float_or_infinity(value: int | float) -> float:
+    """Convert a number to float; a whole number beyond what a float holds is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return f"{_JSON_NAMES[type(value)]} of {len(value)}"
+    text = _JSON_NAMES[type(value)] if value is None else ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _refuse(value: Any, expected: str, where: str) -> NoReturn:
+    raise CheckError(where, got=_show(value), expected=expected, hint="export the bundle again")
