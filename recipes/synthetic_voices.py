@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from recipes.synthetic_phones import ROWS_PER_MS, Array, smooth, utterance
 
 RATE_HZ = 16_000
-HOP = 80  # one row of the control tracks: 5 ms
+HOP = round(RATE_HZ / 1000 / ROWS_PER_MS)  # samples per row of the control tracks
 WINDOW = 2 * HOP
 FFT = 1024  # a window and 54 ms of ringing: the narrowest resonance has died away by 80 dB
 F0_RANGE_HZ = (65.0, 400.0)
@@ -72,68 +72,6 @@ class Speaker:
     tremor_semitones: float
 
 
-@dataclass(frozen=True)
-class Phone:
-    """Targets of one phone: levels in [0, 1], frequencies of an adult male in Hz."""
-
-    duration_ms: float
-    voice: float
-    breath: float
-    noise: float
-    f1: float
-    f2: float
-    f3: float
-    nasal: float = 0.0
-    noise_hz: float = 4000.0
-    noise_width_hz: float = 2000.0
-
-
-# Average formants as textbooks of phonetics give them; durations are relative within a syllable.
-VOWELS = tuple(
-    Phone(150, 1.0, 1.0, 0.0, *formants)
-    for formants in (
-        (280, 2250, 2950),
-        (390, 1990, 2550),
-        (530, 1840, 2480),
-        (660, 1720, 2410),
-        (730, 1100, 2440),
-        (570, 850, 2410),
-        (440, 1020, 2240),
-        (310, 880, 2240),
-        (500, 1500, 2500),
-        (490, 1350, 1700),
-    )
-)
-SONORANTS = (
-    Phone(70, 0.55, 0.3, 0.0, 270, 1000, 2200, nasal=1.0),
-    Phone(70, 0.55, 0.3, 0.0, 270, 1500, 2500, nasal=1.0),
-    Phone(60, 0.7, 0.5, 0.0, 310, 750, 2300),
-    Phone(60, 0.7, 0.5, 0.0, 350, 1150, 2700),
-    Phone(60, 0.7, 0.5, 0.0, 330, 1200, 1600),
-    Phone(60, 0.7, 0.5, 0.0, 270, 2200, 3000),
-)
-FRICATIVES = (
-    Phone(100, 0.0, 0.1, 0.50, 350, 1700, 2600, noise_hz=5800, noise_width_hz=1800),
-    Phone(100, 0.0, 0.1, 0.60, 350, 1900, 2600, noise_hz=3300, noise_width_hz=1400),
-    Phone(90, 0.0, 0.2, 0.12, 350, 1100, 2300, noise_hz=5000, noise_width_hz=6000),
-    Phone(70, 0.5, 0.2, 0.20, 300, 1700, 2600, noise_hz=5600, noise_width_hz=1800),
-    Phone(70, 0.6, 0.3, 0.06, 300, 1100, 2300, noise_hz=4500, noise_width_hz=5000),
-    Phone(60, 0.0, 4.0, 0.0, 500, 1500, 2500),
-)
-# A stop is a closure, a burst and, when voiceless, a breath.
-STOPS = (
-    (Phone(55, 0.0, 0.0, 0.0, 300, 900, 2300), Phone(12, 0.0, 1.0, 0.25, 350, 900, 2300, 0.0, 1200, 1500)),
-    (Phone(55, 0.0, 0.0, 0.0, 300, 1700, 2600), Phone(12, 0.0, 1.0, 0.50, 350, 1700, 2600, 0.0, 4500, 2500)),
-    (Phone(55, 0.0, 0.0, 0.0, 300, 2000, 2300), Phone(18, 0.0, 1.0, 0.40, 350, 2000, 2300, 0.0, 2000, 1000)),
-    (Phone(50, 0.2, 0.0, 0.0, 250, 900, 2300), Phone(8, 0.4, 0.3, 0.15, 300, 900, 2300, 0.0, 1000, 1500)),
-    (Phone(50, 0.2, 0.0, 0.0, 250, 1700, 2600), Phone(8, 0.4, 0.3, 0.25, 300, 1700, 2600, 0.0, 4000, 2500)),
-)
-PAUSE = Phone(1, 0.0, 0.0, 0.0, 500, 1500, 2500)
-CONTROLS = tuple(field.name for field in fields(Phone))[1:]
-SMOOTHING_MS = {"voice": 25.0, "breath": 25.0, "noise": 15.0, "nasal": 30.0}  # the rest moves with the tongue
-TONGUE_MS = 65.0
-
-
 def synthesise(seed: int, *, seconds_s: float = 6.0, sample_rate_hz: int = RATE_HZ) -> SyntheticVoice:
     """Make one voice saying syllables of no language.
 
@@ -154,14 +92,15 @@ def synthesise(seed: int, *, seconds_s: float = 6.0, sample_rate_hz: int = RATE_
     Raises
     ------
     ValueError
-        If the clip would be shorter than 0.1 s.
+        If the clip would be shorter than 0.5 s.
     """
-    if seconds_s < 0.1:
-        raise ValueError(f"a synthetic voice needs at least 0.1 s, got {seconds_s}")
+    if seconds_s < 0.5:
+        raise ValueError(f"a synthetic voice needs at least 0.5 s, got {seconds_s}")
     rng = np.random.default_rng(seed)
     speaker = draw_speaker(rng)
     length = round(seconds_s * RATE_HZ)
-    tracks, stress = _utterance(rng, speaker, rows=-(-length // HOP) + 1)
+    rows = -(-length // HOP) + 1
+    tracks, stress = utterance(rng, syllables_per_s=speaker.syllables_per_s, rows=rows)
     f0 = _melody(rng, speaker, stress)
     samples = _level(_speak(rng, speaker, tracks, f0)[:length], rng)
     if sample_rate_hz != RATE_HZ:
@@ -199,60 +138,11 @@ def draw_speaker(rng: np.random.Generator) -> Speaker:
     )
 
 
-def _utterance(rng: np.random.Generator, speaker: Speaker, *, rows: int) -> tuple[dict[str, Array], Array]:
-    """Phrases of syllables with pauses between: control tracks, and the stress that the melody follows."""
-    phones: list[Phone] = [PAUSE]
-    lengths: list[int] = [int(rng.integers(4, 20))]
-    stress: list[float] = [0.0]
-    while sum(lengths) < rows:
-        count = int(rng.integers(4, 13))
-        for position in range(count):
-            syllable = _syllable(rng)
-            accent = rng.uniform(0.4, 1.0) if rng.uniform() < 0.35 else rng.uniform(-0.3, 0.2)
-            stretch = (1.0 + 0.25 * max(accent, 0.0)) * (1.4 if position == count - 1 else 1.0)
-            wanted_s = stretch * rng.uniform(0.8, 1.2) / speaker.syllables_per_s
-            factor = 1000.0 * wanted_s / sum(phone.duration_ms for phone in syllable)
-            for phone in syllable:
-                phones.append(phone)
-                lengths.append(max(1, round(factor * phone.duration_ms * RATE_HZ / HOP / 1000.0)))
-                stress.append(accent + 0.7 - 1.4 * position / count)  # a phrase starts high and falls
-        phones.append(PAUSE)
-        lengths.append(int(rng.integers(24, 80)))
-        stress.append(-0.5)
-    table = np.array([[getattr(phone, name) for name in CONTROLS] for phone in phones])
-    raw = np.repeat(table, lengths, axis=0)[:rows]
-    tracks = {
-        name: _smooth(raw[:, column], width_ms=SMOOTHING_MS.get(name, TONGUE_MS))
-        for column, name in enumerate(CONTROLS)
-    }
-    return tracks, _smooth(np.repeat(stress, lengths)[:rows], width_ms=150.0)
-
-
-def _syllable(rng: np.random.Generator) -> tuple[Phone, ...]:
-    """An onset (or none), a vowel or a glide of two, and sometimes a coda."""
-    onset = _consonant(rng) if rng.uniform() < 0.85 else ()
-    nucleus: tuple[Phone, ...] = (VOWELS[rng.integers(len(VOWELS))],)
-    if rng.uniform() < 0.2:
-        nucleus += (VOWELS[rng.integers(len(VOWELS))],)
-    coda = _consonant(rng) if rng.uniform() < 0.3 else ()
-    return onset + nucleus + coda
-
-
-def _consonant(rng: np.random.Generator) -> tuple[Phone, ...]:
-    """One consonant: a sonorant, a fricative or a stop, about as often as in speech."""
-    kind = rng.uniform()
-    if kind < 0.40:
-        return (SONORANTS[rng.integers(len(SONORANTS))],)
-    if kind < 0.68:
-        return (FRICATIVES[rng.integers(len(FRICATIVES))],)
-    return STOPS[rng.integers(len(STOPS))]
-
-
 def _melody(rng: np.random.Generator, speaker: Speaker, stress: Array) -> Array:
     """Fundamental frequency in Hz, one value per control row."""
     time_s = np.arange(stress.size) * HOP / RATE_HZ
     tremor = np.sin(2 * np.pi * (speaker.tremor_hz * time_s + rng.uniform()))
-    drift = _smooth(rng.standard_normal(stress.size), width_ms=400.0)
+    drift = smooth(rng.standard_normal(stress.size), width_ms=400.0)
     semitones = speaker.intonation_semitones * (stress - stress.mean() + 2.0 * drift)
     semitones = semitones + speaker.tremor_semitones * tremor
     f0: Array = np.clip(speaker.f0_hz * 2.0 ** (semitones / 12.0), 50.0, 500.0)
@@ -348,13 +238,6 @@ def _overlap_add(spectra: NDArray[np.complex128]) -> Array:
 def _per_sample(track: Array) -> Array:
     """A control track, interpolated to one value per sample."""
     return np.interp(np.arange(track.size * HOP) / HOP, np.arange(track.size), track)
-
-
-def _smooth(track: Array, *, width_ms: float) -> Array:
-    """Moving average with a Hann bell that is `width_ms` wide at half its height."""
-    half = max(1, round(width_ms * RATE_HZ / HOP / 1000.0))
-    bell = np.hanning(2 * half + 1)
-    return np.convolve(np.pad(track, half, mode="edge"), bell / bell.sum(), mode="valid")
 
 
 def _level(samples: Array, rng: np.random.Generator) -> Array:
