@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from voxtoon.bundle_files import FILE_NAME
 from voxtoon.errors import CheckError, InputError
+from voxtoon.front_end import FrontEndSpec
 from voxtoon.manifest_decode import AtLeast, Items, Pattern, decode, encode, format_json, parse_json
 
 FORMAT = "voxtoon-bundle"
@@ -22,7 +24,7 @@ Name = Annotated[str, Pattern(r"[a-z0-9][a-z0-9_.-]{0,63}", "a name of a-z, 0-9,
 FileName = Annotated[
     str,
     Pattern(
-        r"(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*",
+        FILE_NAME,
         "a path inside the bundle: A-Z a-z 0-9 _ . - between single /, no piece starting with . or -",
     ),
 ]
@@ -57,12 +59,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an artefact is from its reference on real audio; ``psnr_db`` is None where they are equal."""
+    """How far an artefact is from its reference on real audio: the worst of its outputs, and what was asked."""
 
     reference: str
     max_abs: NotNegative
     max_abs_relative: NotNegative
-    psnr_db: float | None
+    psnr_db: float
     cosine: float
     tolerance: Mapping[str, float]
 
@@ -145,7 +147,7 @@ class Manifest:
 
     system: Name
     variant: Name
-    front_end: Mapping[str, Any]
+    front_end: FrontEndSpec
     parts: Annotated[tuple[Part, ...], Items(1)]
     artefacts: Annotated[tuple[Artefact, ...], Items(1)]
     files: Mapping[FileName, FileEntry]

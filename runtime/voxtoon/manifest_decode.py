@@ -16,14 +16,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from voxtoon.errors import CheckError
+from voxtoon.errors import CheckError, VoxtoonError
 
 T = TypeVar("T")
 
 _NUMBER_LIST = re.compile(
     r"\[\n[\s\d.,eE+-]+\]"
 )  # no JSON string holds a raw line break, so this is structure
-_JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+_FLOAT_LIMIT = 2**1023
+_SCALARS = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}
+_CONTAINERS = {dict: "an object", list: "a list", str: "text"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +138,8 @@ def decode(kind: type[T], value: object, where: str) -> T:
     ----------
     kind
         The dataclass. Its fields are text, numbers, truth values, tuples, mappings with text keys, literals,
-        other dataclasses, optionals and unions of these, with rules in ``Annotated``.
+        other dataclasses, optionals and unions of these, with rules in ``Annotated``. A class with a
+        ``from_json`` of its own is left to it.
     value
         Parsed JSON.
     where
@@ -147,7 +150,7 @@ def decode(kind: type[T], value: object, where: str) -> T:
     CheckError
         When a field is missing, of another type, or breaks a rule. The message names the field.
     """
-    built: T = _decode(kind, value, where)
+    built: T = _decode_dataclass(kind, value, where)
     return built
 
 
@@ -166,6 +169,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return _decode_tuple(get_args(kind), value, where)
     if origin is not None and issubclass(origin, Mapping):
         return _decode_mapping(get_args(kind), value, where)
+    if hasattr(kind, "from_json"):
+        return _decode_by_itself(kind, value, where)
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, value, where)
     return _decode_scalar(kind, value, where)
@@ -184,6 +189,13 @@ def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:
                 f"{name} is missing", hint="the bundle is damaged or not finished: export it again"
             )
     return kind(**found)
+
+
+def _decode_by_itself(kind: Any, value: Any, where: str) -> Any:
+    try:
+        return kind.from_json(value)
+    except VoxtoonError as error:
+        raise CheckError(f"{where}: {error}") from error
 
 
 def _decode_with_rules(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -234,28 +246,11 @@ def _decode_mapping(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _decode_scalar(kind: Any, value: Any, where: str) -> Any:
-    if kind is str and isinstance(value, str):
+    if type(value) is kind and (kind is not float or math.isfinite(value)):
         return value
-    if kind is bool and isinstance(value, bool):
-        return value
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int and number and float_or_infinity(value).is_integer():
-        return int(value)
-    if kind is float and number and math.isfinite(float_or_infinity(value)):
+    if kind is float and type(value) is int and abs(value) < _FLOAT_LIMIT:
         return float(value)
-    return _refuse(
-        value,
-        {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}[kind],
-        where,
-    )
-
-
-def float_or_infinity(value: int | float) -> float:
-    """Convert a number to float; a whole number beyond what a float holds is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+    return _refuse(value, _SCALARS[kind], where)
 
 
 @cache
@@ -265,8 +260,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _show(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        return f"{_JSON_NAMES[type(value)]} of {len(value)}"
-    text = _JSON_NAMES[type(value)] if value is None else ascii(value)
+        return f"{_CONTAINERS[type(value)]} of {len(value)}"
+    text = "null" if value is None else ascii(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
