@@ -1,0 +1,211 @@
+"""From measurements to the parameters that the template is drawn with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, MEASUREMENTS, cheek_colour, measure
+from voxtoon.errors import InputError
+
+DEFAULT_GAIN = 1.5  # caricature: differences from the mean face drawn one and a half times as large
+CLIP_STD = 2.5  # a measurement this many standard deviations out moves its parameter all the way
+HAIR_CHOICES = ("reconstructed", "neutral")
+
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+def check_skin(skin: str) -> None:
+    """Refuse a skin that is neither a tone of the template nor a colour."""
+    if skin == "neutral":  # so that importing this module does not read the template
+        return
+    from voxtoon.avatar.template import load_template
+
+    tones = load_template().tones["skin"]
+    if skin not in tones and not (isinstance(skin, str) and _COLOUR.fullmatch(skin)):
+        raise InputError("skin", got=repr(skin), expected=f"{', '.join(tones)} or #RRGGBB")
+
+
+@dataclass(frozen=True)
+class AvatarParameters:
+    """What an avatar looks like: numbers in [-1, 1], 0 the neutral drawing, and the name of a skin.
+
+    `skin` is a tone of the template's palette (``neutral`` and others) or a colour ``#RRGGBB``.
+    `docs/avatar.md` says what each number moves.
+
+    Raises
+    ------
+    InputError
+        When a number is outside [-1, 1] or `skin` is neither a tone nor a colour.
+    """
+
+    face_width: float = 0.0
+    jaw_width: float = 0.0
+    chin_width: float = 0.0
+    chin_length: float = 0.0
+    nose_width: float = 0.0
+    nose_length: float = 0.0
+    mouth_width: float = 0.0
+    upper_lip: float = 0.0
+    lower_lip: float = 0.0
+    eye_distance: float = 0.0
+    eye_size: float = 0.0
+    brow_height: float = 0.0
+    brow_arch: float = 0.0
+    brow_weight: float = 0.0
+    hair_length: float = 0.0
+    hair_volume: float = 0.0
+    hairline: float = 0.0
+    hair_part: float = 0.0
+    hair_lightness: float = 0.0
+    hair_warmth: float = 0.0
+    skin: str = "neutral"
+
+    def __post_init__(self) -> None:
+        for name, value in self.numbers().items():
+            if not isinstance(value, int | float) or not -1 <= value <= 1:
+                raise InputError(
+                    f"avatar parameter {name}", got=repr(value), expected="a number from -1 to 1"
+                )
+        check_skin(self.skin)
+
+    def numbers(self) -> dict[str, float]:
+        """All numeric parameters by name."""
+        return {name: getattr(self, name) for name in MEASUREMENTS}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that `from_json` turns back into equal parameters."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AvatarParameters:
+        """Read what `to_json` made; parameters that are left out are neutral."""
+        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        if unknown:
+            raise InputError("unknown avatar parameters", got=", ".join(unknown), hint="see docs/avatar.md")
+        return cls(**data)
+
+
+NEUTRAL = AvatarParameters()
+
+
+@dataclass(frozen=True)
+class AvatarStatistics:
+    """Mean and standard deviation of every measurement over the training faces, stored in a bundle's manifest.
+
+    Raises
+    ------
+    InputError
+        When a measurement is missing or unknown, or a value is not finite, or a deviation is not positive.
+    """
+
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for kind, values in (("mean", self.mean), ("std", self.std)):
+            if set(values) != set(MEASUREMENTS):
+                odd = ", ".join(sorted(set(values) ^ set(MEASUREMENTS)))
+                raise InputError(f"avatar statistics, {kind}: missing or unknown", got=odd)
+            for name, value in values.items():
+                if not math.isfinite(value) or (kind == "std" and value <= 0):
+                    raise InputError(
+                        f"avatar statistics, {kind} of {name}", got=value, expected="a finite number"
+                    )
+
+    @classmethod
+    def of(cls, measurements: list[dict[str, float]]) -> AvatarStatistics:
+        """Statistics of many faces, each measured by `measure`."""
+        count = len(measurements)
+        if count < 2:
+            raise InputError("avatar statistics need faces", got=count, expected="2 or more")
+        mean = {name: math.fsum(one[name] for one in measurements) / count for name in MEASUREMENTS}
+        std = {
+            name: math.sqrt(math.fsum((one[name] - mean[name]) ** 2 for one in measurements) / count)
+            for name in MEASUREMENTS
+        }
+        return cls(mean=mean, std=std)
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        """A dictionary that `from_json` turns back into equal statistics."""
+        return {"mean": dict(self.mean), "std": dict(self.std)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AvatarStatistics:
+        """Read what `to_json` made."""
+        if set(data) != {"mean", "std"}:
+            raise InputError("avatar statistics", got=", ".join(sorted(data)), expected="mean, std")
+        return cls(mean=data["mean"], std=data["std"])
+
+
+def avatar_parameters(
+    *,
+    landmarks: ArrayLike,
+    texture: ArrayLike,
+    mean_landmarks: ArrayLike,
+    statistics: AvatarStatistics,
+    confidence: float,
+    confidence_floor: float,
+    gain: float = DEFAULT_GAIN,
+    skin: str = "neutral",
+    hair: str = "reconstructed",
+) -> AvatarParameters:
+    """Choose how a face is drawn.
+
+    Every parameter is ``clip(gain * (measurement - mean) / std, -2.5, 2.5) / 2.5``, times a certainty that is 0 at
+    `confidence_floor` and 1 at full confidence. Below the floor the result is neutral, whatever the face.
+
+    Parameters
+    ----------
+    landmarks, texture, mean_landmarks
+        The face, see `measure`.
+    statistics : AvatarStatistics
+        What the measurements are over many faces.
+    confidence, confidence_floor : float
+        From 0 to 1: how far the face is to be trusted, and from where on it is drawn at all.
+    gain : float
+        Exaggeration about the mean face. This is caricature: a voice says little about a face, so most faces are
+        near the mean. 0 draws the neutral avatar, 1 the measured differences.
+    skin : str
+        A tone of the palette, ``#RRGGBB``, or ``reconstructed``: the colour of the face's cheeks. Only the last
+        depends on the voice.
+    hair : {"reconstructed", "neutral"}
+        Whether the hair's shape and colour follow the face.
+
+    Raises
+    ------
+    InputError
+        When an array has the wrong shape, or an option is not one of those above.
+    """
+    if hair not in HAIR_CHOICES:
+        raise InputError("hair", got=repr(hair), expected=" or ".join(HAIR_CHOICES))
+    if not (math.isfinite(gain) and gain >= 0):
+        raise InputError("gain", got=gain, expected="0 or more")
+    if skin != "reconstructed":
+        check_skin(skin)
+    certainty = _certainty(confidence, confidence_floor)
+    if certainty is None:
+        return AvatarParameters(skin="neutral" if skin == "reconstructed" else skin)
+    measured = measure(landmarks, texture, mean_landmarks)
+    numbers = {}
+    for name in MEASUREMENTS:
+        deviation = gain * (measured[name] - statistics.mean[name]) / statistics.std[name]
+        numbers[name] = certainty * min(max(deviation, -CLIP_STD), CLIP_STD) / CLIP_STD
+    if hair == "neutral":
+        numbers.update(dict.fromkeys(HAIR_MEASUREMENTS, 0.0))
+    colour = cheek_colour(texture, mean_landmarks) if skin == "reconstructed" else skin
+    return AvatarParameters(**numbers, skin=colour)
+
+
+def _certainty(confidence: float, floor: float) -> float | None:
+    """None below the floor; else from 0 at the floor to 1 at full confidence, rising fast at first."""
+    if not confidence >= floor:  # NaN is below
+        return None
+    rest = (confidence - floor) / (1 - floor) if floor < 1 else 1.0
+    rest = min(rest, 1.0)
+    return rest * (2 - rest)
