@@ -1,9 +1,9 @@
 """From 16 kHz samples to frames: one class for a whole clip and for a stream, with the same bits either way.
 
-The framing is the one of the Speech2Face paper's TensorFlow code. Frame ``t`` covers samples ``160 t`` to
-``160 t + 399``, a periodic Hann window is applied, and 112 zeros are appended on the right before the FFT. Other
-libraries centre a short window inside the FFT, which leaves magnitudes alone and turns every phase; a manifest
-therefore carries each of these choices as a field of `FrontEndSpec`.
+The framing is that of the Speech2Face paper. Frame ``t`` covers samples ``160 t`` to ``160 t + 399``, a
+periodic Hann window is applied, and 112 zeros are appended on the right before the FFT. Other libraries centre a
+short window inside the FFT, which leaves magnitudes alone and turns every phase; a manifest therefore carries
+each of these choices as a field of `FrontEndSpec`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .audio import check_chunk
 from .errors import InputError
 from .mel import MelBands, mel_filters
 from .power_law import PowerLaw
 
 Kind = Literal["complex_power", "log_mel"]
+_T = TypeVar("_T")
 
 # 64 frames keep every work buffer of the complex front end inside a 512 KB second-level cache.
 _BLOCK_FRAMES = 64
@@ -162,9 +164,9 @@ LOG_MEL = FrontEndSpec(
 )
 """64 mel bins, an eighth of the input of the paper's.
 
-The floor is the power of white noise at about -82 dB of full scale: below it lies less than one in a hundred
-values of recorded speech. Over 148 clips of such speech ``ln(mel)`` has mean -3.94 and standard deviation 3.86,
-which offset and scale bring to about 0 and 1.
+In the narrowest band the floor is the power of white noise 82 dB below full scale; less than one in a hundred
+values of recorded speech lies below it. Over 148 clips of such speech ``ln(mel)`` has mean -3.94 and standard
+deviation 3.86, which offset and scale bring to about 0 and 1.
 """
 
 
@@ -214,7 +216,7 @@ class FrontEnd:
         InputError
             If the samples are not one-dimensional, not floating-point or not finite.
         """
-        fresh = _checked(samples)
+        fresh = check_chunk(samples)
         frames = np.empty(
             (self.spec.frame_count(self._held + len(fresh)), *self.spec.frame_shape), np.float32
         )
@@ -244,13 +246,18 @@ class FrontEnd:
         return count
 
 
+def _given(value: _T | None) -> _T:
+    """A field of the spec's own kind, which the spec has checked to be there."""
+    assert value is not None
+    return value
+
+
 class _ComplexPower:
     """Real and imaginary part of each bin, compressed by a power law."""
 
     def __init__(self, spec: FrontEndSpec) -> None:
-        assert spec.exponent is not None
         bins, parts = spec.frame_shape
-        self._power_law = PowerLaw(spec.exponent, rows=_BLOCK_FRAMES, columns=bins * parts)
+        self._power_law = PowerLaw(_given(spec.exponent), rows=_BLOCK_FRAMES, columns=bins * parts)
 
     def __call__(self, spectrum: NDArray[np.complex128], frames: NDArray[np.float32]) -> None:
         # complex64 in memory is re, im, re, im: as float32 it already has the layout of the frames.
@@ -262,20 +269,19 @@ class _LogMel:
     """Logarithm of the power in mel bands."""
 
     def __init__(self, spec: FrontEndSpec) -> None:
-        assert spec.mel_bins is not None
-        assert spec.mel_low_hz is not None
-        assert spec.mel_high_hz is not None
+        bins = _given(spec.mel_bins)
         filters = mel_filters(
-            bins=spec.mel_bins,
-            low_hz=spec.mel_low_hz,
-            high_hz=spec.mel_high_hz,
+            bins=bins,
+            low_hz=_given(spec.mel_low_hz),
+            high_hz=_given(spec.mel_high_hz),
             sample_rate_hz=spec.sample_rate_hz,
             fft_samples=spec.fft_samples,
         )
         self._bands = MelBands(filters, rows=_BLOCK_FRAMES)
         self._power = np.empty((_BLOCK_FRAMES, len(filters)), np.float64)
-        self._mel = np.empty((_BLOCK_FRAMES, spec.mel_bins), np.float64)
-        self._floor, self._offset, self._scale = spec.mel_floor, spec.log_offset, spec.log_scale
+        self._mel = np.empty((_BLOCK_FRAMES, bins), np.float64)
+        self._floor = _given(spec.mel_floor)
+        self._offset, self._scale = _given(spec.log_offset), _given(spec.log_scale)
 
     def __call__(self, spectrum: NDArray[np.complex128], frames: NDArray[np.float32]) -> None:
         power, mel = self._power[: len(spectrum)], self._mel[: len(spectrum)]
@@ -317,18 +323,3 @@ def tile_clip(samples: NDArray[np.float32], *, clip_samples: int) -> NDArray[np.
     if len(samples) == 0:
         raise InputError("no samples to tile to a clip", hint="give at least one sample")
     return np.resize(samples[:clip_samples], clip_samples)
-
-
-def _checked(samples: ArrayLike) -> NDArray[Any]:
-    fresh = np.asarray(samples)
-    if fresh.ndim != 1:
-        raise InputError(
-            "samples", got=f"shape {fresh.shape}", expected="one dimension", hint="pass one channel"
-        )
-    if fresh.dtype.kind != "f":
-        raise InputError(
-            "samples", got=fresh.dtype, expected="float32 in [-1, 1]", hint="divide int16 by 32768"
-        )
-    if not np.isfinite(fresh).all():
-        raise InputError("samples hold NaN or infinity", hint="repair the recording; nothing was computed")
-    return fresh

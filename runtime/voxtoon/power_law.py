@@ -1,8 +1,8 @@
 """``sgn(x) |x|**p`` by a table of lines, one for each value of the top 16 bits of a float32.
 
-The top 16 bits are the sign, the exponent and seven bits of the mantissa. Within such a cell a power is nearly
-straight, so ``y = slope[cell] * x + offset[cell]`` is off by less than one millionth of ``y`` (for ``p = 0.3``)
-and costs less than the logarithm and exponential inside ``pow``, with or without vector instructions.
+The top 16 bits are the sign, the exponent and seven bits of the mantissa. Within such a cell a power is
+nearly straight: for ``p = 0.3``, ``y = slope[cell] * x + offset[cell]`` is off by less than one millionth of
+``y``. It costs less than the logarithm and exponential inside ``pow``, with or without vector instructions.
 """
 
 from __future__ import annotations
