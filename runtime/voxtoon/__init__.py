@@ -1,6 +1,23 @@
 """voxtoon: a caller's cartoon from a few seconds of voice, on the device."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from voxtoon.errors import CheckError, InputError, VoxtoonError
 
+if TYPE_CHECKING:
+    from voxtoon.bundle import Bundle, open_bundle
+
 __version__ = "0.1.0"
-__all__ = ["CheckError", "InputError", "VoxtoonError", "__version__"]
+__all__ = ["Bundle", "CheckError", "InputError", "VoxtoonError", "__version__", "open_bundle"]
+
+# Found on first use: `import voxtoon` alone loads neither numpy nor an engine.
+_LAZY = {"Bundle": "voxtoon.bundle", "open_bundle": "voxtoon.bundle"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'voxtoon' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an artefact is from its reference on real audio: the worst of its outputs, and what was asked."""
+    """How far the worst output of an artefact is from its reference on real audio, and what was asked."""
 
     reference: str
     max_abs: NotNegative

@@ -110,8 +110,17 @@ def parse_json(text: bytes, where: str) -> Any:
 
 
 def format_json(value: Any) -> str:
-    """Write JSON for people: two spaces of indent, lists of numbers on one line, a line break at the end."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    """Write JSON for people: two spaces of indent, lists of numbers on one line, a line break at the end.
+
+    Raises
+    ------
+    CheckError
+        When a number is not finite.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise CheckError("JSON to write", got="NaN or infinity", expected="finite numbers only") from error
     return (
         _NUMBER_LIST.sub(
             lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text
