@@ -1,0 +1,185 @@
+"""What can run an artefact: one module per engine, each with an `ENGINE`; adding a file here registers it."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata, util
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from voxtoon.errors import InputError
+from voxtoon.manifest import Artefact, Manifest
+
+if TYPE_CHECKING:
+    from voxtoon.bundle import Bundle
+
+AUTO = "auto"
+PRECISIONS = ("fp32", "fp16", "int8")
+"""In the order `auto` prefers them: a CPU runs fp16 artefacts in fp32, only later."""
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Session(Protocol):
+    """A loaded artefact: named arrays in, named arrays out."""
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs it."""
+
+    @property
+    def precision(self) -> str:
+        """Precision of the artefact, as the manifest names it."""
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Evaluate the part once."""
+
+
+class Load(Protocol):
+    """Makes a session of the bytes of an artefact."""
+
+    def __call__(self, model: bytes, *, precision: str, threads: int | None) -> Session:
+        """Load ``model``; ``threads`` None leaves the number to the engine's default."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine, before anything of it is imported.
+
+    Attributes
+    ----------
+    name
+        What ``--engine`` calls it.
+    format
+        The format of the artefacts it runs.
+    package, module
+        The installed distribution, for its version, and the module whose presence means it is installed.
+    load
+        Imports the engine and loads a model.
+    """
+
+    name: str
+    format: str
+    package: str
+    module: str
+    load: Load
+
+    def is_available(self) -> bool:
+        """Whether the engine is installed."""
+        return util.find_spec(self.module) is not None
+
+
+def choose(
+    manifest: Manifest, part: str, *, engine: str = AUTO, precision: str = AUTO
+) -> tuple[EngineSpec, Artefact]:
+    """Pick the engine and the artefact of a part.
+
+    Parameters
+    ----------
+    manifest
+        Of the bundle.
+    part
+        Name of the part.
+    engine, precision
+        Names, or ``auto``: the first installed engine and the first of `PRECISIONS` that the bundle holds.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, the engine is not installed, or the bundle has no such artefact.
+    """
+    if precision not in (AUTO, *PRECISIONS):
+        raise InputError("unknown precision", got=repr(precision), expected=", ".join((AUTO, *PRECISIONS)))
+    artefacts = manifest.artefacts_of(part)
+    for spec in _candidates(engine):
+        for wanted in PRECISIONS if precision == AUTO else (precision,):
+            for artefact in artefacts:
+                if (artefact.format, artefact.precision) == (spec.format, wanted):
+                    return spec, artefact
+    held = ", ".join(f"{artefact.format} {artefact.precision}" for artefact in artefacts) or "none"
+    raise InputError(
+        f"the bundle has no artefact of the part {part} for this choice",
+        got=f"engine {engine}, precision {precision}",
+        expected=f"one of its own: {held}",
+    )
+
+
+def load_session(
+    bundle: Bundle,
+    part: str,
+    *,
+    engine: str = AUTO,
+    precision: str = AUTO,
+    threads: int | None = None,
+) -> Session:
+    """Choose the artefact of a part, read it and load it.
+
+    Parameters
+    ----------
+    bundle
+        Open.
+    part, engine, precision
+        As in `choose`.
+    threads
+        Threads of the engine; None for its default.
+
+    Raises
+    ------
+    InputError
+        As `choose`, or when the installed engine is older than the artefact needs.
+    CheckError
+        When the engine cannot load the artefact.
+    """
+    if threads is not None and threads < 1:
+        raise InputError("threads", got=threads, expected="1 or more")
+    spec, artefact = choose(bundle.manifest, part, engine=engine, precision=precision)
+    _check_version(spec, artefact)
+    return spec.load(bundle.read(artefact.file), precision=artefact.precision, threads=threads)
+
+
+def _candidates(engine: str) -> list[EngineSpec]:
+    installed = [spec for spec in ENGINES.values() if spec.is_available()]
+    if engine == AUTO:
+        if not installed:
+            packages = " or ".join(spec.package for spec in ENGINES.values())
+            raise InputError("no inference engine is installed", expected=packages)
+        return installed
+    if engine not in ENGINES:
+        raise InputError("unknown engine", got=repr(engine), expected=", ".join((AUTO, *ENGINES)))
+    if ENGINES[engine] not in installed:
+        raise InputError(
+            f"the engine {engine} is not installed", hint=f"pip install {ENGINES[engine].package}"
+        )
+    return [ENGINES[engine]]
+
+
+def _check_version(spec: EngineSpec, artefact: Artefact) -> None:
+    wanted = artefact.minimum_runtime.get(spec.package)
+    if wanted is None:
+        return
+    installed = metadata.version(spec.package)
+    if _numbers(installed) < _numbers(wanted):
+        raise InputError(
+            f"{spec.package} is too old for {artefact.file}",
+            got=installed,
+            expected=f"{wanted} or later",
+            hint=f"pip install -U {spec.package}",
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]
+
+
+def _discover() -> dict[str, EngineSpec]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    specs: list[EngineSpec] = [import_module(f"{__name__}.{name}").ENGINE for name in names]
+    # onnx before the others: its artefacts are the ones every bundle has.
+    return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name != "onnx")}
+
+
+ENGINES: dict[str, EngineSpec] = _discover()
