@@ -1,7 +1,7 @@
 """Parts as data: a named input, a trunk of layers, and a branch to every named output.
 
-All that can be known without running a network is computed here: shapes, tensors, parameters, multiplications,
-and how its output steps over time.
+All that can be known without running a network is computed here: shapes, tensors, parameters,
+multiplications, and how its output steps over time.
 """
 
 from __future__ import annotations
