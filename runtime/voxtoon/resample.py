@@ -79,7 +79,8 @@ class Resampler:
 def resample(samples: ArrayLike, *, from_hz: int, to_hz: int = MODEL_RATE_HZ) -> NDArray[np.float32]:
     """A whole signal at another rate: one `Resampler.push` and its `Resampler.flush`."""
     resampler = Resampler(from_hz=from_hz, to_hz=to_hz)
-    return np.concatenate([resampler.push(samples), resampler.flush()])
+    output, rest = resampler.push(samples), resampler.flush()
+    return np.concatenate([output, rest]) if len(rest) else output
 
 
 def _soxr_stream(from_hz: int, to_hz: int) -> soxr.ResampleStream:

@@ -15,8 +15,8 @@ CONTEXT_SAMPLES = 64
 NARROWBAND_DB = -55.0
 """Level above 4.2 kHz, relative to the speech band, below which a recording counts as telephone sound.
 
-Of 885 wideband recordings from the web the lowest has -46.7 dB. Of their copies through 8 kHz and back, rounded
-to 16 bits, 99 in a hundred lie below the threshold, with mu-law as without; the others were clipped by the rounding.
+Of 885 wideband recordings from the web the lowest has -46.7 dB. Of their copies through 8 kHz and back,
+rounded to 16 bits, 99 in a hundred lie below the threshold, with mu-law as without; the rest were clipped.
 """
 
 _STATE_SHAPE = (2, 1, 128)
