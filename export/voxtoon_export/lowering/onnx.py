@@ -1,0 +1,102 @@
+"""Lowering to ONNX, by torch's own exporter.
+
+What was measured (``python benchmarks/onnx_export.py``, see docs/export.md): opsets 18 to 21 give the same
+nodes, bytes, latency and outputs, so the oldest is taken, which the most runtimes read (17 is not written
+natively). The exporter's own optimisation leaves nothing for onnxsim or onnxslim to find; they are not used. The
+older TorchScript exporter gives the same operators, with some `Identity` more; it is deprecated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from voxtoon.agreement import Tolerance
+from voxtoon.errors import CheckError, InputError
+from voxtoon_export.lowering import Format
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
+
+    from voxtoon_export.parts import PartSpec
+
+OPSET: Final = 18
+# Protocol buffers end there; ONNX goes on in files of weights, but an artefact is one file.
+MAXIMUM_BYTES: Final = 2**31 - 1
+
+
+def lower(module: nn.Module, part: PartSpec, precisions: Sequence[str]) -> Mapping[str, bytes]:
+    """Lower a part to ONNX.
+
+    Parameters
+    ----------
+    module
+        The part with its weights, in eval mode.
+    precisions
+        Of ``fp32`` and ``fp16``.
+
+    Returns
+    -------
+    mapping
+        From precision to the bytes of a file. Inputs and outputs are float32 in both.
+
+    Raises
+    ------
+    CheckError
+        The file would be larger than ONNX can be, or a weight is beyond what float16 holds.
+    """
+    from voxtoon_export.onnx_graph import to_float16
+
+    model = exported_model(module, part, opset=OPSET)
+    lowered = {}
+    for precision in precisions:
+        if precision not in FORMAT.tolerances:
+            raise InputError(
+                "unknown precision for onnx", got=precision, expected=", ".join(FORMAT.tolerances)
+            )
+        lowered[precision] = _serialised(model if precision == "fp32" else to_float16(model), part.name)
+    return lowered
+
+
+def exported_model(module: nn.Module, part: PartSpec, *, opset: int) -> onnx.ModelProto:
+    """Return the ONNX model of a part, float32, its time axis (if it has one) of any length."""
+    import torch
+
+    from voxtoon_export.onnx_graph import without_traces
+
+    shape = [part.minimum_frames if isinstance(size, str) else size for size in part.input.shape]
+    dynamic: dict[int, Any] = {
+        axis: torch.export.Dim(size, min=part.minimum_frames)
+        for axis, size in enumerate(part.input.shape)
+        if isinstance(size, str)
+    }
+    program = torch.onnx.export(
+        module,
+        (torch.zeros(shape),),
+        dynamo=True,
+        verbose=False,
+        opset_version=opset,
+        input_names=[part.input.name],
+        output_names=[output.name for output in part.outputs],
+        dynamic_shapes=(dynamic,),
+    )
+    assert program is not None  # torch returns None only to callers of its older exporter
+    return without_traces(program.model_proto)
+
+
+def _serialised(model: onnx.ModelProto, part: str) -> bytes:
+    if (size := model.ByteSize()) > MAXIMUM_BYTES:
+        raise CheckError(f"{part} is too large for one ONNX file", got=f"{size} bytes", expected="under 2 GB")
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+FORMAT: Final = Format(
+    name="onnx",
+    extension=".onnx",
+    engine="onnx",
+    tolerances={"fp32": Tolerance(max_abs_relative=1e-5), "fp16": Tolerance(psnr_db=60.0)},
+    minimum_runtime={"onnxruntime": "1.20"},
+    lower=lower,
+)
