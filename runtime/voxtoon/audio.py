@@ -49,12 +49,12 @@ class Audio:
         return len(self.samples) / self.sample_rate_hz
 
 
-def check_rate(sample_rate_hz: int) -> int:
+def check_rate(sample_rate_hz: int, *, name: str = "sample rate") -> int:
     """The sample rate, if it is a whole number of hertz between 4,000 and 384,000; InputError otherwise."""
     whole = isinstance(sample_rate_hz, int | np.integer) and not isinstance(sample_rate_hz, bool)
     if not whole or not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
         raise InputError(
-            "sample rate",
+            name,
             got=f"{sample_rate_hz} Hz",
             expected=f"a whole number from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz",
         )
@@ -212,7 +212,7 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         # TypeError: soundfile takes the name *.raw for samples without a header.
         with soundfile.SoundFile(path) as sound:
-            check_rate(sound.samplerate)
+            check_rate(sound.samplerate, name=f"{path}: sample rate")
             yield sound
     except (soundfile.LibsndfileError, TypeError) as error:
         raise InputError(f"{path}: not a sound file that libsndfile reads", hint=_READABLE) from error

@@ -35,10 +35,20 @@ def spectrum(samples: np.ndarray, *, symmetric: bool = False) -> np.ndarray:
     return frames @ np.exp(-2j * np.pi * np.outer(n, np.arange(257)) / 512)
 
 
+def parts_of(transform: np.ndarray) -> np.ndarray:
+    return np.stack([transform.real, transform.imag], axis=-1)
+
+
 def compressed(transform: np.ndarray) -> np.ndarray:
-    parts = np.stack([transform.real, transform.imag], axis=-1)
-    parts[np.abs(parts) < 1e-9] = 0.0  # the matrix above leaves 1e-13 where the transform is exactly zero
+    parts = parts_of(transform)
     return np.sign(parts) * np.abs(parts) ** 0.3
+
+
+def largest_error(frames: np.ndarray, transform: np.ndarray) -> float:
+    """Against the formula where that is well conditioned: it turns rounding of 1e-13 at zero into 1e-4."""
+    conditioned = np.abs(parts_of(transform)) > 1e-9
+    assert np.abs(frames[~conditioned]).max() < 2.1e-3
+    return float(np.abs(frames - compressed(transform))[conditioned].max())
 
 
 def relative_distance(frames: np.ndarray, other: np.ndarray) -> float:
@@ -53,15 +63,14 @@ def test_six_seconds_give_598_frames_of_257_complex_bins() -> None:
 
 def test_complex_power_agrees_with_the_formula_in_float64() -> None:
     samples = voice(32_000)
-    expected = compressed(spectrum(samples))
-    assert np.abs(FrontEnd(COMPLEX_POWER).frames(samples) - expected).max() <= 4e-6
+    assert largest_error(FrontEnd(COMPLEX_POWER).frames(samples), spectrum(samples)) <= 4e-6
 
 
 def test_a_sine_at_full_scale_is_within_the_same_tolerance() -> None:
     samples = np.sin(2 * np.pi * 1000.3 / RATE_HZ * np.arange(16_000)).astype(np.float32)
-    expected = compressed(spectrum(samples))
-    assert expected.max() > 3.9
-    assert np.abs(FrontEnd(COMPLEX_POWER).frames(samples) - expected).max() <= 4e-6
+    frames = FrontEnd(COMPLEX_POWER).frames(samples)
+    assert frames.max() > 3.9
+    assert largest_error(frames, spectrum(samples)) <= 4e-6
 
 
 def test_an_impulse_has_the_phase_of_its_place_and_the_height_of_the_window() -> None:
