@@ -15,7 +15,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="fidelity, feature angle, retrieval and landmark correlations of a bundle",
+        help="the paper's tables for a bundle",
         description="The paper's tables for a bundle, on the speakers of DIR that are kept out of training.",
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
@@ -31,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32, fp16, ... (default: auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
