@@ -97,11 +97,16 @@ class ZipFiles:
     def __init__(self, path: Path) -> None:
         import zipfile
 
-        directory_offset = _check_end_record(path)
+        entries, directory_offset = _check_end_record(path)
         with _damage_as_check_error(path.name):
             self._zip = zipfile.ZipFile(path)
         try:
-            self._entries = _checked_entries(self._zip.infolist(), directory_offset)
+            infos = self._zip.infolist()
+            if len(infos) != entries:
+                raise CheckError(
+                    f"{path.name} is a damaged zip", got=len(infos), expected=f"{entries} entries"
+                )
+            self._entries = _checked_entries(infos, directory_offset)
         except CheckError:
             self._zip.close()
             raise
@@ -140,8 +145,8 @@ def _damage_as_check_error(name: str) -> Iterator[None]:
         raise CheckError(f"{name} is damaged", got=str(error), hint=_HINT) from error
 
 
-def _check_end_record(path: Path) -> int:
-    """Check the zip's last record before anything is read by it, and return where its directory starts.
+def _check_end_record(path: Path) -> tuple[int, int]:
+    """Check the zip's last record; return how many entries its directory has, and where it starts.
 
     The record is read by hand because it bounds what `zipfile` will read into memory.
     """
@@ -165,7 +170,7 @@ def _check_end_record(path: Path) -> int:
         )
     if offset + size + _END_RECORD.size != length:
         raise CheckError(f"{path.name} is a damaged zip", got="a directory that is elsewhere", hint=_HINT)
-    return int(offset)
+    return entries, offset
 
 
 def _checked_entries(infos: list[zipfile.ZipInfo], directory_offset: int) -> dict[str, zipfile.ZipInfo]:
@@ -180,12 +185,12 @@ def _checked_entries(infos: list[zipfile.ZipInfo], directory_offset: int) -> dic
             raise CheckError("the zip holds one file twice", got=name, hint=_HINT)
         if info.header_offset < end:
             raise CheckError("the zip holds files that overlap", got=name, hint=_HINT)
-        seen.add(name.lower())
         end = info.header_offset + _LOCAL_HEADER_BYTES + len(name) + info.file_size
+        if end > directory_offset:
+            raise CheckError("the zip holds a file longer than the zip", got=name, hint=_HINT)
+        seen.add(name.lower())
         if not name.endswith("/"):
             entries[name] = info
-    if end > directory_offset:
-        raise CheckError("the zip holds a file longer than the zip", got=max(seen), hint=_HINT)
     return entries
 
 
@@ -197,10 +202,10 @@ def _check_stored(info: zipfile.ZipInfo) -> None:
         problem = "compressed"
     elif info.flag_bits & _ENCRYPTED:
         problem = "encrypted"
-    elif kind not in (0, wanted):
-        problem = "a link or a device"
     elif info.orig_filename.endswith("/") and info.file_size:
         problem = "a folder with content"
+    elif kind not in (0, wanted):
+        problem = "a link or a device"
     if problem:
         raise CheckError(
             f"{info.orig_filename} is {problem} in the zip", expected="a file stored as it is", hint=_HINT

@@ -97,11 +97,9 @@ class Golden:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        from voxtoon.front_end_spec import FrontEndSpec
-
         self._bundle = bundle
         self.audio = np.asarray(self.array("audio"), np.float32) / np.float32(FULL_SCALE)
-        self.frames = frames_of(self.audio, FrontEndSpec.from_json(bundle.manifest.front_end))
+        self.frames = frames_of(self.audio, bundle.manifest.front_end)
 
     def array(self, name: str) -> Array:
         """Return a golden array by name.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from voxtoon.bundle_files import FILE_NAME
 from voxtoon.errors import CheckError, InputError
-from voxtoon.front_end import FrontEndSpec
+from voxtoon.front_end_spec import FrontEndSpec
 from voxtoon.manifest_decode import AtLeast, Items, Pattern, decode, encode, format_json, parse_json
 
 FORMAT = "voxtoon-bundle"

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _NUMBER_LIST = re.compile(
     r"\[\n[\s\d.,eE+-]+\]"
 )  # no JSON string holds a raw line break, so this is structure
-_FLOAT_LIMIT = 2**1023
+_LONGEST_WHOLE_NUMBER = 18  # characters: any such number fits in 64 bits, in every language
 _SCALARS = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}
 _CONTAINERS = {dict: "an object", list: "a list", str: "text"}
 
@@ -74,7 +74,7 @@ class Items:
 
 
 def parse_json(text: bytes, where: str) -> Any:
-    """Parse strict JSON: UTF-8, no NaN or infinity, no key twice in an object.
+    """Parse strict JSON: UTF-8, no key twice in an object, no NaN or infinity, no endless number.
 
     Parameters
     ----------
@@ -100,8 +100,17 @@ def parse_json(text: bytes, where: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise CheckError(where, got=constant, expected="finite numbers only")
 
+    def whole(digits: str) -> int:
+        if len(digits) > _LONGEST_WHOLE_NUMBER:
+            raise CheckError(
+                where, got=f"a number of {len(digits)} digits", expected=f"at most {_LONGEST_WHOLE_NUMBER}"
+            )
+        return int(digits)
+
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse, parse_int=whole
+        )
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise CheckError(
@@ -257,7 +266,7 @@ def _decode_mapping(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 def _decode_scalar(kind: Any, value: Any, where: str) -> Any:
     if type(value) is kind and (kind is not float or math.isfinite(value)):
         return value
-    if kind is float and type(value) is int and abs(value) < _FLOAT_LIMIT:
+    if kind is float and type(value) is int:
         return float(value)
     return _refuse(value, _SCALARS[kind], where)
 
