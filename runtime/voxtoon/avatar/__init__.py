@@ -1,6 +1,6 @@
 """The avatar: a cartoon bust drawn from a face, an illustration and not a likeness.
 
-Face -> measurements (`measure`) -> parameters in [-1, 1] (`avatar_parameters`) -> drawing (`draw`) -> SVG or PNG.
+Face -> measurements (`measure`) -> parameters in [-1, 1] (`avatar_parameters`) -> SVG or PNG (`draw`).
 `docs/avatar.md` specifies the template language, so that other platforms draw the same file.
 """
 

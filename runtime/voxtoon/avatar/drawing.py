@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
+from voxtoon.atomic_file import write_atomically
 from voxtoon.avatar.evaluate import evaluate
 from voxtoon.avatar.parameters import DEFAULT_GAIN, AvatarParameters, AvatarStatistics, avatar_parameters
 from voxtoon.avatar.svg import to_svg
@@ -24,17 +24,28 @@ class FaceLike(Protocol):
     """What is needed of a face to draw it."""
 
     @property
-    def landmarks(self) -> ArrayLike: ...  # noqa: D102
+    def landmarks(self) -> ArrayLike:
+        """68 points in pixels."""
+
     @property
-    def texture(self) -> ArrayLike: ...  # noqa: D102
+    def texture(self) -> ArrayLike:
+        """RGB in [0, 1], registered to the mean shape."""
+
     @property
-    def mean_landmarks(self) -> ArrayLike: ...  # noqa: D102
+    def mean_landmarks(self) -> ArrayLike:
+        """The mean shape in pixels."""
+
     @property
-    def confidence(self) -> float: ...  # noqa: D102
+    def confidence(self) -> float:
+        """How far the face is to be trusted, from 0 to 1."""
+
     @property
-    def confidence_floor(self) -> float: ...  # noqa: D102
+    def confidence_floor(self) -> float:
+        """Below this the avatar is the neutral one."""
+
     @property
-    def avatar_statistics(self) -> AvatarStatistics | None: ...  # noqa: D102
+    def avatar_statistics(self) -> AvatarStatistics | None:
+        """What the measurements are over many faces."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +83,12 @@ class Avatar:
         return bytes(raster)
 
     def save(self, path: str | os.PathLike[str], *, size_px: int = 512) -> Path:
-        """Write ``.svg`` or ``.png``, by the suffix of `path`; an existing file is replaced whole or not at all.
+        """Write ``.svg`` or ``.png``, by the suffix of `path`, whole or not at all.
 
         Raises
         ------
         InputError
-            When the suffix is another, or the folder does not exist or cannot be written.
+            When the suffix is another, or the file cannot be written.
         """
         path = Path(path)
         suffix = path.suffix.lower()
@@ -87,10 +98,7 @@ class Avatar:
             content = self.png(size_px=size_px)
         else:
             raise InputError("avatar file", got=f"{path.name!r}", expected="a name that ends in .svg or .png")
-        try:
-            _write_whole(path, content)
-        except OSError as error:
-            raise InputError(f"cannot write {path}", got=error.strerror or error) from error
+        write_atomically({path: content})
         return path
 
 
@@ -133,14 +141,3 @@ def draw_avatar(
         hair=hair,
     )
     return draw(parameters)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

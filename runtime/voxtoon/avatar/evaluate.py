@@ -78,7 +78,7 @@ def _cell(axes: Axes, values: Mapping[str, float]) -> list[tuple[float, int, int
 
 
 def _interval(stops: Sequence[float], value: float) -> tuple[int, float]:
-    """The last interval of `stops` that begins at or below `value`, and how far into it `value` lies (0 to 1)."""
+    """The last interval of `stops` that begins at or below `value`, and how far into it, from 0 to 1."""
     index = max(i for i in range(len(stops) - 1) if stops[i] <= value)
     return index, (value - stops[index]) / (stops[index + 1] - stops[index])
 
@@ -106,7 +106,7 @@ def _commands(layer: Layer, points: Points) -> Iterator[Command]:
 
 
 def _smooth(run: Sequence[Point], *, closed: bool) -> Iterator[tuple[Point, Point, Point]]:
-    """Cubics through all points of `run` (Catmull-Rom): each handle is a sixth of the chord between the neighbours."""
+    """Cubics through all points of `run` (Catmull-Rom, handles a sixth of the chord between neighbours)."""
     last = len(run) - 1
     before = run[last - 1] if closed else run[0]
     after = run[1] if closed else run[last]

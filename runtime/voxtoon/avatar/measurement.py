@@ -1,8 +1,8 @@
-"""What is measured on a face before it is drawn: scale-free ratios of landmarks, and the hair in the texture."""
+"""What is measured on a face before it is drawn: ratios of landmarks, and the hair in the texture."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,15 @@ SHAPE_MEASUREMENTS = (
     "brow_arch",
     "brow_weight",
 )
-HAIR_MEASUREMENTS = ("hair_length", "hair_volume", "hairline", "hair_part", "hair_lightness", "hair_warmth")
+HAIR_MEASUREMENTS = (
+    "hair_length",
+    "hair_volume",
+    "hair_flare",
+    "hairline",
+    "hair_part",
+    "hair_lightness",
+    "hair_warmth",
+)
 MEASUREMENTS = SHAPE_MEASUREMENTS + HAIR_MEASUREMENTS
 
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -50,12 +58,13 @@ def measure(landmarks: ArrayLike, texture: ArrayLike, mean_landmarks: ArrayLike)
     Returns
     -------
     dict[str, float]
-        One number without a unit for every name in `MEASUREMENTS`, in that order; `docs/avatar.md` defines each.
+        A number without a unit for every name in `MEASUREMENTS`, in that order, as defined in
+        `docs/avatar.md`.
 
     Raises
     ------
     InputError
-        When an array has another shape or holds a value that is not finite.
+        When an array has another shape, holds a value that is not finite, or the landmarks are no face.
     """
     mean = _points("mean_landmarks", mean_landmarks)
     image = _image(texture)
@@ -102,7 +111,8 @@ def _align(points: Floats, mean: Floats) -> Floats:
     if spread == 0:
         raise InputError("landmarks all lie in one point")
     scale = float((s * flip).sum()) / spread
-    return scale * centred @ (u * flip) @ vt + mean.mean(axis=0)
+    aligned: Floats = scale * centred @ (u * flip) @ vt + mean.mean(axis=0)
+    return aligned
 
 
 def _measure_shape(p: Floats) -> dict[str, float]:
@@ -114,6 +124,10 @@ def _measure_shape(p: Floats) -> dict[str, float]:
     width = across(1, 15)
     eyes_y = p[36:48, 1].mean()
     height = p[8, 1] - eyes_y
+    if width <= 0 or height <= 0:
+        raise InputError(
+            "landmarks are no upright face", hint="68 points in iBUG order, x to the right, y down"
+        )
     left_eye, right_eye = p[36:42].mean(axis=0), p[42:48].mean(axis=0)
     eye_opening = (p[[40, 41, 46, 47], 1] - p[[38, 37, 44, 43], 1]).mean()
     brow_ends_y = p[[17, 21, 22, 26], 1].mean()
@@ -136,48 +150,71 @@ def _measure_shape(p: Floats) -> dict[str, float]:
 
 def _measure_texture(image: Floats, mean: Floats) -> dict[str, float]:
     """Hair and brows, read in boxes whose places follow from the mean shape."""
+    frame = _HeadFrame.of(mean)
     luma = image @ _LUMA
     cover = np.clip((_BACKGROUND_LUMA - luma) / _LUMA_RANGE, 0, 1)  # 0 on the white background, 1 on the head
-    left, right, middle = mean[:17, 0].min(), mean[:17, 0].max(), mean[27:31, 0].mean()
-    width, brow_y, chin_y = right - left, mean[17:27, 1].mean(), mean[8, 1]
-    height = chin_y - brow_y
-
-    def beside(plane: Floats, *, near: float, far: float, top: float, low: float) -> tuple[float, float]:
-        """Means left and right of the face; `near` and `far` in face widths, `top` and `low` in face heights."""
-        y = (brow_y + top * height, brow_y + low * height)
-        one = _box(plane, x=(left - far * width, left - near * width), y=y)
-        other = _box(plane, x=(right + near * width, right + far * width), y=y)
-        return float(one.mean()), float(other.mean())
-
-    def middle_box(plane: Any, *, half: float, top: float, low: float) -> Floats:
-        return _box(
-            plane,
-            x=(middle - half * width, middle + half * width),
-            y=(brow_y + top * height, brow_y + low * height),
-        )
-
-    skin = float(np.median(middle_box(luma, half=0.15, top=-0.25, low=-0.1)))
-    crown = middle_box(luma, half=0.25, top=-0.72, low=-0.56)
-    crown_cover = middle_box(cover, half=0.25, top=-0.72, low=-0.56) + 1e-6
-    crown_rgb = np.average(
-        middle_box(image, half=0.25, top=-0.72, low=-0.56).reshape(-1, 3), axis=0, weights=crown_cover.ravel()
-    )
-    hair = float(np.average(crown, weights=crown_cover))
-    # Faint hair (grey or blurred) would divide by nothing.
-    contrast = max(skin - hair, 0.08)
-    forehead = middle_box(luma, half=0.2, top=-0.6, low=-0.2)
-    part_left, part_right = beside(luma, near=-0.3, far=-0.1, top=-0.5, low=-0.2)
-    brows = _sample(luma, mean[17:27])
-    around = _sample(luma, mean[17:27] + [0, 0.09 * height])
+    skin = float(np.median(frame.middle(luma, half=0.15, top=-0.25, low=-0.1)))
+    crown = {"half": 0.3, "top": -0.58, "low": -0.4}
+    weights = frame.middle(cover, **crown).ravel() + 1e-6  # an empty crown has a colour too: the background's
+    hair_rgb = np.average(frame.middle(image, **crown).reshape(-1, 3), axis=0, weights=weights)
+    hair = float(hair_rgb @ _LUMA)
+    contrast = max(skin - hair, 0.08)  # faint hair (grey or blurred) would divide by nothing
+    forehead = frame.middle(luma, half=0.35, top=-0.5, low=-0.15)
+    low = sum(frame.beside(cover, near=0.15, far=0.4, top=0.7, low=1.0))
+    high = sum(frame.beside(cover, near=0.0, far=0.25, top=0.0, low=0.3))
+    part_left, part_right = frame.beside(luma, near=-0.35, far=-0.1, top=-0.5, low=-0.2)
+    brows = mean[[18, 19, 20, 23, 24, 25]]
+    brow = _sample(luma, brows + np.array([0, 0.05 * frame.height]))  # landmarks lie on the upper edge
+    above = _sample(luma, brows - np.array([0, 0.1 * frame.height]))
     return {
-        "brow_weight": float((around - brows).mean()) / max(skin, 0.1),
-        "hair_length": sum(beside(cover, near=0.03, far=0.3, top=0.5, low=1.0)) / 2,
-        "hair_volume": sum(beside(cover, near=-0.05, far=0.25, top=-0.6, low=0.2)) / 2,
+        "brow_weight": float((above - brow).mean()) / max(skin, 0.1),
+        "hair_length": sum(frame.beside(cover, near=0.03, far=0.3, top=0.45, low=1.0)) / 2,
+        "hair_volume": sum(frame.beside(cover, near=-0.2, far=0.15, top=-0.65, low=-0.1)) / 2,
+        "hair_flare": (low - high) / 2,
         "hairline": float(np.clip((forehead - hair) / contrast, 0, 1).mean()),
         "hair_part": part_right - part_left,
         "hair_lightness": hair,
-        "hair_warmth": float(crown_rgb[0] - crown_rgb[2]),
+        "hair_warmth": float(hair_rgb[0] - hair_rgb[2]) / max(hair, 0.1),
     }
+
+
+@dataclass(frozen=True)
+class _HeadFrame:
+    """Places on the mean shape: x in face widths, y in face heights from the brows (0) to the chin (1)."""
+
+    left: float
+    right: float
+    middle_x: float
+    brow_y: float
+    height: float
+
+    @classmethod
+    def of(cls, mean: Floats) -> _HeadFrame:
+        brow_y = float(mean[17:27, 1].mean())
+        return cls(
+            left=float(mean[:17, 0].min()),
+            right=float(mean[:17, 0].max()),
+            middle_x=float(mean[27:31, 0].mean()),
+            brow_y=brow_y,
+            height=float(mean[8, 1]) - brow_y,
+        )
+
+    def _rows(self, top: float, low: float) -> tuple[float, float]:
+        return self.brow_y + top * self.height, self.brow_y + low * self.height
+
+    def middle(self, plane: Floats, *, half: float, top: float, low: float) -> Floats:
+        """Pixels of a box about the middle, `half` a width to either side."""
+        reach = half * (self.right - self.left)
+        return _box(plane, x=(self.middle_x - reach, self.middle_x + reach), y=self._rows(top, low))
+
+    def beside(
+        self, plane: Floats, *, near: float, far: float, top: float, low: float
+    ) -> tuple[float, float]:
+        """Means of two boxes left and right of the face, from `near` to `far` widths outside its edge."""
+        width, y = self.right - self.left, self._rows(top, low)
+        one = _box(plane, x=(self.left - far * width, self.left - near * width), y=y)
+        other = _box(plane, x=(self.right + near * width, self.right + far * width), y=y)
+        return float(one.mean()), float(other.mean())
 
 
 def _box(plane: Floats, *, x: tuple[float, float], y: tuple[float, float]) -> Floats:
@@ -189,6 +226,8 @@ def _box(plane: Floats, *, x: tuple[float, float], y: tuple[float, float]) -> Fl
 
 
 def _sample(plane: Floats, points: Floats) -> Floats:
+    """Nearest pixels of a plane."""
     rows, columns = plane.shape
     at = np.rint(points).astype(int)
-    return plane[np.clip(at[:, 1], 0, rows - 1), np.clip(at[:, 0], 0, columns - 1)]
+    nearest: Floats = plane[np.clip(at[:, 1], 0, rows - 1), np.clip(at[:, 0], 0, columns - 1)]
+    return nearest

@@ -60,6 +60,7 @@ class AvatarParameters:
     brow_weight: float = 0.0
     hair_length: float = 0.0
     hair_volume: float = 0.0
+    hair_flare: float = 0.0
     hairline: float = 0.0
     hair_part: float = 0.0
     hair_lightness: float = 0.0
@@ -96,12 +97,15 @@ NEUTRAL = AvatarParameters()
 
 @dataclass(frozen=True)
 class AvatarStatistics:
-    """Mean and standard deviation of every measurement over the training faces, stored in a bundle's manifest.
+    """Mean and standard deviation of every measurement over many faces, as a bundle stores them.
+
+    They are to be those of the faces that the model itself decodes from its training voices: these vary less
+    than the faces it was trained on. A deviation of 0 keeps the parameter at 0.
 
     Raises
     ------
     InputError
-        When a measurement is missing or unknown, or a value is not finite, or a deviation is not positive.
+        When a measurement is missing or unknown, a value is not finite, or a deviation is negative.
     """
 
     mean: Mapping[str, float]
@@ -113,7 +117,7 @@ class AvatarStatistics:
                 odd = ", ".join(sorted(set(values) ^ set(MEASUREMENTS)))
                 raise InputError(f"avatar statistics, {kind}: missing or unknown", got=odd)
             for name, value in values.items():
-                if not math.isfinite(value) or (kind == "std" and value <= 0):
+                if not math.isfinite(value) or (kind == "std" and value < 0):
                     raise InputError(
                         f"avatar statistics, {kind} of {name}", got=value, expected="a finite number"
                     )
@@ -157,8 +161,8 @@ def avatar_parameters(
 ) -> AvatarParameters:
     """Choose how a face is drawn.
 
-    Every parameter is ``clip(gain * (measurement - mean) / std, -2.5, 2.5) / 2.5``, times a certainty that is 0 at
-    `confidence_floor` and 1 at full confidence. Below the floor the result is neutral, whatever the face.
+    Every parameter is ``clip(gain * (measurement - mean) / std, -2.5, 2.5) / 2.5``, times a certainty that is
+    0 at `confidence_floor` and 1 at full confidence. Below the floor the result is neutral.
 
     Parameters
     ----------
@@ -169,11 +173,11 @@ def avatar_parameters(
     confidence, confidence_floor : float
         From 0 to 1: how far the face is to be trusted, and from where on it is drawn at all.
     gain : float
-        Exaggeration about the mean face. This is caricature: a voice says little about a face, so most faces are
-        near the mean. 0 draws the neutral avatar, 1 the measured differences.
+        Exaggeration about the mean face. This is caricature: a voice says little about a face, so most faces
+        are near the mean. 0 draws the neutral avatar, 1 the measured differences.
     skin : str
-        A tone of the palette, ``#RRGGBB``, or ``reconstructed``: the colour of the face's cheeks. Only the last
-        depends on the voice.
+        A tone of the palette, ``#RRGGBB``, or ``reconstructed``: the colour of the face's cheeks. Only the
+        last depends on the voice.
     hair : {"reconstructed", "neutral"}
         Whether the hair's shape and colour follow the face.
 
@@ -192,14 +196,20 @@ def avatar_parameters(
     if certainty is None:
         return AvatarParameters(skin="neutral" if skin == "reconstructed" else skin)
     measured = measure(landmarks, texture, mean_landmarks)
-    numbers = {}
-    for name in MEASUREMENTS:
-        deviation = gain * (measured[name] - statistics.mean[name]) / statistics.std[name]
-        numbers[name] = certainty * min(max(deviation, -CLIP_STD), CLIP_STD) / CLIP_STD
+    numbers = {
+        name: certainty * _parameter(gain, measured[name], statistics.mean[name], statistics.std[name])
+        for name in MEASUREMENTS
+    }
     if hair == "neutral":
         numbers.update(dict.fromkeys(HAIR_MEASUREMENTS, 0.0))
     colour = cheek_colour(texture, mean_landmarks) if skin == "reconstructed" else skin
     return AvatarParameters(**numbers, skin=colour)
+
+
+def _parameter(gain: float, measured: float, mean: float, std: float) -> float:
+    if std == 0:
+        return 0.0
+    return min(max(gain * (measured - mean) / std, -CLIP_STD), CLIP_STD) / CLIP_STD
 
 
 def _certainty(confidence: float, floor: float) -> float | None:

@@ -1,11 +1,11 @@
-"""The template of the avatar: read once, evaluated for every drawing. `docs/avatar.md` specifies the language."""
+"""The template of the avatar, read once and evaluated for every drawing. `docs/avatar.md` specifies it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -71,7 +71,7 @@ class Template:
     layers: Sequence[Layer]
 
 
-@lru_cache(maxsize=1)
+@cache
 def load_template() -> Template:
     """The template that is part of the package."""
     return parse_template(json.loads((files("voxtoon.avatar") / "template.json").read_text(encoding="utf-8")))
