@@ -56,6 +56,14 @@ class Step:
     input_shape: Shape
     output_shape: Shape
 
+    def weight_shapes(self) -> dict[str, Shape]:
+        """Shapes of the layer's trained tensors."""
+        return self.layer.weight_shapes(self.input_shape)
+
+    def tensor_shapes(self) -> dict[str, Shape]:
+        """Shapes of all the layer's tensors, trained or kept."""
+        return {**self.weight_shapes(), **self.layer.buffer_shapes(self.input_shape)}
+
 
 @dataclass(frozen=True)
 class PartSpec:
@@ -127,7 +135,7 @@ class PartSpec:
     @property
     def parameters(self) -> int:
         """Number of trained values."""
-        return sum(math.prod(shape) for step in self.steps() for shape in _weights(step).values())
+        return sum(math.prod(shape) for step in self.steps() for shape in step.weight_shapes().values())
 
     def macs(self, *, frames: int | None = None) -> int:
         """Multiply-accumulates for one input of so many frames (the least possible if not told)."""
@@ -139,7 +147,7 @@ class PartSpec:
             f"{step.layer.name}.{tensor}": shape
             for step in self.steps()
             if isinstance(step.layer, Named)
-            for tensor, shape in {**_weights(step), **step.layer.buffer_shapes(step.input_shape)}.items()
+            for tensor, shape in step.tensor_shapes().items()
         }
 
     def steps(self, *, frames: int | None = None) -> Iterator[Step]:
@@ -182,7 +190,3 @@ class PartSpec:
         for branch in self.branches:
             position += len(branch.layers)
             yield ends[position if branch.layers else trunk_end]
-
-
-def _weights(step: Step) -> dict[str, Shape]:
-    return step.layer.weight_shapes(step.input_shape)

@@ -170,6 +170,8 @@ _SMALL_MEL = replace(_SMALL, front_end=LOG_MEL)
 
 VARIANTS: dict[str, Size] = {
     "speech2face": Size(),
+    "speech2face-relu": Size(output_activation="relu"),
+    "speech2face-unit": Size(output_activation="unit"),
     "speech2face-w8": replace(_SMALL, width_divisor=8),
     "speech2face-mel-w4": replace(_SMALL_MEL, width_divisor=4),
     "speech2face-mel-w8": replace(_SMALL_MEL, width_divisor=8),
