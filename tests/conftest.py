@@ -1,4 +1,4 @@
-"""Lets every test import the bundle attacks, which are a script of their own for readers in other languages."""
+"""Lets tests import the bundle attacks, which are scripts of their own for readers in other languages."""
 
 import sys
 from pathlib import Path
