@@ -225,8 +225,9 @@ def _variant(
 
 
 def _check_statistics(statistics: Mapping[str, Array], variant: Variant) -> None:
-    feature = variant.parts["decoder"].input.shape[1:]
-    landmarks = variant.parts["decoder"].outputs[1].shape[1:]
+    decoder = variant.parts["decoder"]
+    feature = decoder.input.shape[1:]
+    landmarks = {output.name: output.shape[1:] for output in decoder.outputs}["landmarks"]
     shapes = {"mean_feature": feature, "feature_std": feature, "mean_landmarks": landmarks}
     for name, array in statistics.items():
         if name not in STATISTICS:

@@ -1,4 +1,4 @@
-"""Each layout is checked against a small network of its program's architecture, written here in its own terms."""
+"""Each layout against a small network of its program, written here in that program's own terms."""
 
 from dataclasses import replace
 
