@@ -120,7 +120,7 @@ def fit_domain(descriptors: ArrayLike) -> DomainStatistics:
             "descriptors", got=f"shape {voices.shape}", expected="(voices, n), two voices or more"
         )
     mean = voices.mean(axis=0)
-    covariance = np.cov(voices, rowvar=False)
+    covariance = np.atleast_2d(np.cov(voices, rowvar=False))
     spread = max(float(np.trace(covariance)) / len(covariance), 1e-12)
     shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * spread * np.eye(len(covariance))
     variance, axes = np.linalg.eigh(shrunk)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .confidence import LEAST_SPEECH_S, domain_descriptor, sound_seconds
 from .front_end import tile_clip
-from .speech import SpeechDetector, is_narrowband, speech_seconds
+from .speech import SAMPLE_RATE_HZ, WINDOW_SAMPLES, SpeechDetector, is_narrowband
 
 KEPT_WINDOWS = 5
 """Half a minute of six-second windows; more speech changes the mean feature little."""
@@ -83,10 +83,16 @@ class Listener:
         self._detector.reset()
         self._best: list[_Window] = []
         self._filled = 0
-        self._window_speech_s = 0.0
         self._closed_sound_s = 0.0
-        self.speech_s = 0.0
+        # Counted in the detector's stretches of 32 ms: sums of seconds would depend on how the signal is cut.
+        self._speech_stretches = 0
+        self._window_stretches = 0
         self.samples = 0
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech in all that was heard."""
+        return _seconds(self._speech_stretches)
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Hear some more samples, any number of them, at 16 kHz."""
@@ -96,10 +102,10 @@ class Listener:
             samples = samples[len(taken) :]
             self._clip[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
-            # A stretch of the detector's that straddles two windows belongs to the one it ends in.
-            speech_s = speech_seconds(self._detector.push(taken), threshold=self._threshold)
-            self._window_speech_s += speech_s
-            self.speech_s += speech_s
+            # A stretch that straddles two windows belongs to the one it ends in.
+            stretches = int(np.count_nonzero(self._detector.push(taken) >= self._threshold))
+            self._window_stretches += stretches
+            self._speech_stretches += stretches
             if self._filled == len(self._clip):
                 self._close_window()
 
@@ -110,7 +116,7 @@ class Listener:
         """
         unfinished = self._clip[: self._filled]
         windows = self._best
-        if self._window_speech_s > 0:
+        if self._window_stretches > 0:
             windows = _best_of([*windows, self._listen(unfinished)])
         chosen = [window for window in windows if window.speech_s >= LEAST_SPEECH_S] or windows
         if not chosen:  # nobody spoke: still a face, of no confidence
@@ -128,19 +134,23 @@ class Listener:
     def _close_window(self) -> None:
         self._closed_sound_s += sound_seconds(self._clip)
         full = len(self._best) == KEPT_WINDOWS
-        if self._window_speech_s > (self._best[-1].speech_s if full else 0.0):
+        if _seconds(self._window_stretches) > (self._best[-1].speech_s if full else 0.0):
             self._best = _best_of([*self._best, self._listen(self._clip)])
         self._filled = 0
-        self._window_speech_s = 0.0
+        self._window_stretches = 0
 
     def _listen(self, samples: NDArray[np.float32]) -> _Window:
         clip = tile_clip(samples, clip_samples=len(self._clip))
         return _Window(
             feature=self._encode(clip),
             descriptor=domain_descriptor(clip),
-            speech_s=self._window_speech_s,
+            speech_s=_seconds(self._window_stretches),
             narrowband=is_narrowband(clip),
         )
+
+
+def _seconds(stretches: int) -> float:
+    return stretches * WINDOW_SAMPLES / SAMPLE_RATE_HZ
 
 
 def _best_of(windows: list[_Window]) -> list[_Window]:

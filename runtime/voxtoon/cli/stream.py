@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from voxtoon.cli.options import add_avatar_options, add_model_options, drawing_options, trust_line
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from voxtoon.face import Face
+    from voxtoon.pcm import PcmDecoder
     from voxtoon.stream import State
 
 _READ_BYTES = 65_536
@@ -61,13 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
             exaggeration=arguments.exaggeration,
         ) as call:
             updates = _Updates(arguments)
-            for data in _chunks(sys.stdin.buffer):
-                for face in call.push(decoder.push(data)):
+            samples = 0
+            for chunk in _chunks(sys.stdin.buffer, decoder, chunk_samples=max(1, arguments.rate // 10)):
+                samples += len(chunk)
+                for face in call.push(chunk):
                     updates.show(face, heard_s=call.heard_s, state=call.state)
-            heard_s = call.heard_s
             last = call.flush()
             if last is not None:
-                updates.show(last, heard_s=heard_s, state=call.state, final=True)
+                updates.show(last, heard_s=samples / arguments.rate, state=call.state, final=True)
     return 0
 
 
@@ -102,11 +107,13 @@ class _Updates:
         return str(path)
 
 
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
-    """What there is to read, as soon as there is something."""
+def _chunks(source: BinaryIO, decoder: PcmDecoder, *, chunk_samples: int) -> Iterator[NDArray[np.float32]]:
+    """What there is to read, as soon as there is something, in chunks too short for two updates."""
     read = getattr(source, "read1", source.read)
     while data := read(_READ_BYTES):
-        yield data
+        samples = decoder.push(data)
+        for start in range(0, len(samples), chunk_samples):
+            yield samples[start : start + chunk_samples]
 
 
 def _make_folder(folder: Path) -> None:
