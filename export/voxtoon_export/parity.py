@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxtoon.agreement import Agreement, Tolerance, worst
-from voxtoon.errors import CheckError
+from voxtoon.errors import CheckError, InputError
 from voxtoon.golden import frames_of, small_image
 from voxtoon.verification import agreement_with, run_part
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from voxtoon_export.parts import PartSpec
 
 Arrays = Mapping[str, NDArray[np.float32]]
+
+
+MINIMUM_S: Final = 1.0
+MAXIMUM_S: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,24 @@ class Case:
     name: str
     inputs: Arrays
     outputs: Arrays
+
+
+def read_clip(path: str | os.PathLike[str]) -> Clip:
+    """Read a sound file as a clip: its first channel, at the rate of the models, at most 30 s.
+
+    Raises
+    ------
+    InputError
+        It is no sound file, or shorter than a second.
+    """
+    from voxtoon.audio import read_audio
+    from voxtoon.resample import Resampler
+
+    audio = read_audio(path, max_seconds_s=MAXIMUM_S)
+    if audio.duration_s < MINIMUM_S:
+        raise InputError(f"{path}: too short to check on", got=f"{audio.duration_s:.2f} s", expected="1 s")
+    resampler = Resampler(from_hz=audio.sample_rate_hz)
+    return Clip(Path(path).name, np.concatenate([resampler.push(audio.samples), resampler.flush()]))
 
 
 def torch_outputs(module: nn.Module, part: PartSpec, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
@@ -92,7 +116,7 @@ def reference_cases(
             for label, inputs in _inputs(part, known):
                 outputs = torch_outputs(module, part, inputs)
                 cases[name].append(Case(f"{clip.name}{label}", inputs, outputs))
-            known = {**cases[name][-1].outputs, **known}
+            known = {**cases[name][-1].outputs, **known}  # the encoder's feature is not the face encoder's
     return cases
 
 

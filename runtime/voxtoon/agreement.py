@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxtoon.errors import CheckError
+
+# Identical arrays have an infinite ratio, which JSON has not; no float32 computation comes near this.
+PSNR_CEILING_DB: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Agreement:
     max_abs_relative
         The same over the output's scale, which is the largest absolute value of the reference.
     psnr_db
-        Peak signal-to-noise ratio, the scale as peak; infinite for identical arrays.
+        Peak signal-to-noise ratio, the scale as peak; 300 for identical arrays.
     cosine
         Cosine of the angle between both, taken as flat vectors.
     """
@@ -34,9 +37,9 @@ class Agreement:
     psnr_db: float
     cosine: float
 
-    def to_json(self) -> dict[str, float | None]:
-        """Return the four figures by name; an infinite ratio is None, since JSON has no infinity."""
-        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+    def to_json(self) -> dict[str, float]:
+        """Return the four figures by name."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def compare(reference: NDArray[Any], got: NDArray[Any], *, what: str) -> Agreeme
     return Agreement(
         max_abs=float(error.max()),
         max_abs_relative=float(error.max()) / scale,
-        psnr_db=20.0 * math.log10(scale / rms) if rms else math.inf,
+        psnr_db=min(PSNR_CEILING_DB, 20.0 * math.log10(scale / rms)) if rms else PSNR_CEILING_DB,
         cosine=float(expected @ found) / norms if norms else 0.0,
     )
 

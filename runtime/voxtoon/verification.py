@@ -70,10 +70,12 @@ class Check:
             "problem": self.problem,
         }
 
-    def raise_for_problem(self) -> None:
-        """Raise CheckError if the check failed: part, format, precision, output, figure, tolerance."""
-        if self.problem is not None:
-            raise CheckError(f"{self.part} {self.format} {self.precision}, {self.output}: {self.problem}")
+    @property
+    def failure(self) -> str | None:
+        """What failed and by how much, in one line; None when nothing did."""
+        if self.problem is None:
+            return None
+        return f"{self.part} {self.format} {self.precision}, {self.output}: {self.problem}"
 
 
 def verify(bundle: Bundle) -> Iterator[Check]:

@@ -2,8 +2,8 @@
 
 What was measured (``python benchmarks/onnx_export.py``, see docs/export.md): opsets 18 to 21 give the same
 nodes, bytes, latency and outputs, so the oldest is taken, which the most runtimes read (17 is not written
-natively). The exporter's own optimisation leaves nothing for onnxsim or onnxslim to find; they are not used. The
-older TorchScript exporter gives the same operators, with some `Identity` more; it is deprecated.
+natively). The exporter's own optimisation leaves nothing for onnxsim or onnxslim to find; they are not used.
+The older TorchScript exporter gives the same operators, with some `Identity` more; it is deprecated.
 """
 
 from __future__ import annotations

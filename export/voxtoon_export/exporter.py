@@ -1,0 +1,247 @@
+"""From a checkpoint to a bundle: lower every part, check it against torch on audio, write all or nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from voxtoon import manifest
+from voxtoon.agreement import worst
+from voxtoon.engines import ENGINES
+from voxtoon.errors import InputError
+from voxtoon_export import checkpoint_manifest, voice_activity
+from voxtoon_export.bundle_writer import write_bundle
+from voxtoon_export.golden import golden_files, sample_voice
+from voxtoon_export.lowering import Format, format_named
+from voxtoon_export.model_card import declaration_of, render
+from voxtoon_export.parity import Case, Clip, check_artefact, read_clip, reference_cases
+
+if TYPE_CHECKING:
+    from voxtoon.engines import Session
+    from voxtoon_export.checkpoint import Checkpoint
+
+MODEL_CARD: Final = "model_card.md"
+NOTICES: Final = "THIRD_PARTY.md"
+Progress = Callable[[str], None]
+Cases = Mapping[str, Sequence[Case]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an export made.
+
+    Parameters
+    ----------
+    bundle
+        Where it is.
+    manifest
+        What it holds, the measured parity included; the files are listed in the bundle's own.
+    sizes_bytes
+        File of an artefact to its size.
+    clips
+        The audio that everything was checked on.
+    notes
+        What the reader should know besides: what the checkpoint does not have.
+    """
+
+    bundle: Path
+    manifest: manifest.Manifest
+    sizes_bytes: Mapping[str, int]
+    clips: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def export(
+    checkpoint: Checkpoint,
+    *,
+    output: str | os.PathLike[str],
+    formats: Sequence[str] = ("onnx",),
+    precisions: Sequence[str] = ("fp32",),
+    audio: Sequence[str | os.PathLike[str]] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Export a checkpoint to a bundle.
+
+    Parameters
+    ----------
+    checkpoint
+        Every part that it has is exported.
+    output
+        ``*.voxtoon`` for one file, any other name for a folder.
+    formats, precisions
+        Every part is made in each format at each precision.
+    audio
+        Sound files to check on, besides the project's sample voice.
+    progress
+        Called with a few words before each step.
+
+    Raises
+    ------
+    InputError
+        A format or precision is unknown, a sound file cannot be read, or the output cannot be written.
+    CheckError
+        An artefact misses its tolerance or cannot be checked. No bundle is written then.
+    """
+    tell = progress or (lambda words: None)
+    chosen = [_format(name, precisions) for name in dict.fromkeys(formats)]
+    _check_folder(Path(output))
+    clips = [sample_voice(), *(read_clip(path) for path in audio)]
+    face = checkpoint_manifest.face_entry(checkpoint)
+    tell("running the parts in torch")
+    modules = {
+        name: (checkpoint.variant.parts[name], checkpoint.network(name)) for name in _parts(checkpoint)
+    }
+    cases = reference_cases(modules, clips, front_end=checkpoint.variant.front_end, face=face)
+    with tempfile.TemporaryDirectory() as folder:
+        made = _Made(Path(folder))
+        for file_format in chosen:
+            for name, (part, module) in modules.items():
+                tell(f"lowering {name} to {file_format.name}")
+                lowered = file_format.lower(module, part, list(dict.fromkeys(precisions)))
+                for precision, content in lowered.items():
+                    tell(f"checking {name} {file_format.name} {precision}")
+                    made.add(name, file_format, precision, content, cases[name])
+        tell("voice activity")
+        cases |= {voice_activity.NAME: made.add_voice_activity(clips)}
+        files, golden = _other_files(checkpoint, made, cases, clips, face)
+        described = _manifest(checkpoint, made, face, golden)
+        tell("writing the bundle")
+        bundle = write_bundle(output, manifest_without_files=described, files={**made.files, **files})
+        sizes = {name: path.stat().st_size for name, path in made.files.items()}
+    return Report(bundle, described, sizes, tuple(clip.name for clip in clips), _notes(checkpoint))
+
+
+@dataclass
+class _Made:
+    """The artefacts made so far, each checked before it is let in; their bytes wait in a folder."""
+
+    folder: Path
+    artefacts: list[manifest.Artefact] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    third_party: list[manifest.Part] = field(default_factory=list)
+
+    def add(
+        self,
+        part: str,
+        file_format: Format,
+        precision: str,
+        content: bytes,
+        cases: Sequence[Case],
+        *,
+        reference: str = "torch",
+        adapt: Callable[[Session], Session] = lambda session: session,
+    ) -> None:
+        """Check an artefact and let it in; CheckError when it fails."""
+        tolerance = file_format.tolerances[precision]
+        session = ENGINES[file_format.engine].load(content, precision=precision, threads=None)
+        where = f"{part} {file_format.name} {precision}"
+        agreement = worst(check_artefact(adapt(session), cases, tolerance=tolerance, where=where).values())
+        file = f"{part}.{precision}{file_format.extension}"
+        self.files[file] = self.folder / file
+        self.files[file].write_bytes(content)
+        parity = manifest.Parity(reference=reference, **agreement.to_json(), tolerance=tolerance.to_json())
+        self.artefacts.append(
+            manifest.Artefact(
+                part, file_format.name, precision, file, file_format.minimum_runtime, parity=parity
+            )
+        )
+
+    def add_voice_activity(self, clips: Sequence[Clip]) -> list[Case]:
+        """Let the voice activity part in: always ONNX and float32, which every runtime of ours reads."""
+        model, cases = voice_activity.specialised_model(), voice_activity.original_cases(clips)
+        self.add(
+            voice_activity.NAME,
+            format_named("onnx"),
+            "fp32",
+            model.SerializeToString(deterministic=True),
+            cases,
+            reference=f"{voice_activity.PACKAGE} {voice_activity.VERSION}",
+            adapt=voice_activity.OverClips,
+        )
+        self.third_party.append(voice_activity.part_entry(model))
+        return cases
+
+
+def _format(name: str, precisions: Sequence[str]) -> Format:
+    found = format_named(name)
+    for precision in precisions:
+        if precision not in found.tolerances:
+            raise InputError(
+                f"unknown precision for {name}", got=precision, expected=" or ".join(found.tolerances)
+            )
+    return found
+
+
+def _check_folder(output: Path) -> None:
+    """Refuse before the work what the writer would refuse after it."""
+    if not output.absolute().parent.is_dir():
+        raise InputError("no folder to write the bundle to", got=str(output.parent), hint="make it first")
+
+
+def _parts(checkpoint: Checkpoint) -> list[str]:
+    return [name for name in checkpoint.variant.parts if name in checkpoint.tensors]
+
+
+def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
+    missing = [name for name in checkpoint.variant.parts if name not in checkpoint.tensors]
+    notes = [f"the checkpoint has no {name}: the bundle has none" for name in missing]
+    if "decoder" in missing:
+        notes.append("without a decoder the bundle gives features, no faces and no avatars")
+    if "decoder" not in missing and checkpoint.avatar_statistics is None:
+        notes.append("the checkpoint has no avatar statistics: the bundle gives faces, no avatars")
+    return tuple(notes)
+
+
+def _other_files(
+    checkpoint: Checkpoint, made: _Made, cases: Cases, clips: Sequence[Clip], face: manifest.FaceShape
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the files that are no artefacts, and the manifest's golden names of some of them."""
+    of_sample = {
+        name: next(case for case in of_part if case.name == clips[0].name) for name, of_part in cases.items()
+    }
+    golden = golden_files(
+        clips[0],
+        of_sample["encoder"].inputs["frames"],
+        {name: case.outputs for name, case in of_sample.items()},
+        face=face,
+        statistics=checkpoint_manifest.avatar_statistics_entry(checkpoint),
+    )
+    card = render(checkpoint, made.artefacts, [clip.name for clip in clips])
+    files = {MODEL_CARD: card.encode(), NOTICES: voice_activity.NOTICE.encode(), **dict(golden.values())}
+    return files, {name: file for name, (file, _) in golden.items()}
+
+
+def _manifest(
+    checkpoint: Checkpoint, made: _Made, face: manifest.FaceShape, golden: Mapping[str, str]
+) -> manifest.Manifest:
+    variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
+    parts = [
+        checkpoint_manifest.part_entry(variant.parts[name], variant.front_end, licence=declared.licence)
+        for name in _parts(checkpoint)
+    ]
+    return manifest.Manifest(
+        system=variant.system,
+        variant=variant.name,
+        front_end=variant.front_end,
+        parts=(*parts, *made.third_party),
+        artefacts=tuple(made.artefacts),
+        files={},
+        face=face,
+        model_card=MODEL_CARD,
+        licence=declared.licence,
+        intended_use=declared.intended_use,
+        limits=declared.limits,
+        golden=golden,
+        domain=checkpoint_manifest.domain_entry(checkpoint),
+        avatar_statistics=checkpoint_manifest.avatar_statistics_entry(checkpoint),
+        voice_activity=manifest.VoiceActivity(
+            voice_activity.NAME,
+            voice_activity.WINDOW_SAMPLES,
+            voice_activity.CONTEXT_SAMPLES,
+            voice_activity.THRESHOLD,
+        ),
+    )

