@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import replace
 from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -146,3 +147,13 @@ def test_a_closed_run_is_smooth_where_it_starts():
     leaving, arriving = face.commands[1][1][0], face.commands[-2][1][1]
     assert leaving[0] - start[0] == pytest.approx(start[0] - arriving[0])
     assert leaving[1] - start[1] == pytest.approx(start[1] - arriving[1])
+
+
+@given(parameters)
+def test_the_hairline_stays_inside_the_hair(drawn):
+    points = evaluate_points(drawn)
+    outline = sorted(points[name] for name in ("o2", "o3", "o4", "o5", "~o4", "~o3", "~o2"))
+    for name in ("i3", "k", "j3"):
+        x, y = points[name]
+        (x0, y0), (x1, y1) = next(pair for pair in pairwise(outline) if pair[0][0] <= x <= pair[1][0])
+        assert y > y0 + (y1 - y0) * (x - x0) / (x1 - x0)
