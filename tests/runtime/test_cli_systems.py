@@ -21,7 +21,7 @@ def test_every_variant_and_layout_is_told(capsys):
 def test_sizes_are_those_of_the_declaration(capsys):
     main(["systems"])
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  speech2face  "))
-    assert row.split() == "speech2face complex_power encoder 148,062,976 592.3 89,196.0 runtime".split()
+    assert row.split()[2:] == ["encoder", "148,062,976", "592.3", "89,196.0", "runtime"]
 
 
 def test_the_same_comes_as_json(capsys):
