@@ -20,9 +20,7 @@ from voxtoon.errors import CheckError, VoxtoonError
 
 T = TypeVar("T")
 
-_NUMBER_LIST = re.compile(
-    r"\[\n[\s\d.,eE+-]+\]"
-)  # no JSON string holds a raw line break, so this is structure
+_FLAT_LIST = re.compile(r"\[\n[^][{}]*\]")
 _LONGEST_WHOLE_NUMBER = 18  # characters: any such number fits in 64 bits, in every language
 _SCALARS = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}
 _CONTAINERS = {dict: "an object", list: "a list", str: "text"}
@@ -119,7 +117,7 @@ def parse_json(text: bytes, where: str) -> Any:
 
 
 def format_json(value: Any) -> str:
-    """Write JSON for people: two spaces of indent, lists of numbers on one line, a line break at the end.
+    """Write JSON for people: two spaces of indent, a list of plain values on one line, a line break last.
 
     Raises
     ------
@@ -130,12 +128,13 @@ def format_json(value: Any) -> str:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise CheckError("JSON to write", got="NaN or infinity", expected="finite numbers only") from error
-    return (
-        _NUMBER_LIST.sub(
-            lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text
-        )
-        + "\n"
-    )
+    return _FLAT_LIST.sub(_on_one_line, text) + "\n"
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    # No JSON text holds a raw line break, so what is replaced is always layout, never content.
+    text = re.sub(r",\n\s*", ", ", found[0])
+    return re.sub(r"\n\s*\]", "]", re.sub(r"\[\n\s*", "[", text))
 
 
 def encode(value: Any) -> Any:

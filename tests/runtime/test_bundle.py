@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
+import write_attacks
 from attack import Attack
 from valid_bundle import FILES, manifest, write_folder, write_zip
 from write_attacks import ATTACKS
@@ -43,6 +45,15 @@ def test_each_attack_meets_what_is_expected_of_a_reader(attack: Attack, tmp_path
 def test_attacks_have_names_of_their_own():
     names = [attack.name for attack in ATTACKS]
     assert len(set(names)) == len(names)
+
+
+def test_the_attacks_are_written_for_readers_in_other_languages(tmp_path):
+    script = Path(write_attacks.__file__)
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    assert {folder.name for folder in tmp_path.iterdir()} == {attack.name for attack in ATTACKS}
+    for folder in tmp_path.iterdir():
+        (line,) = (folder / "expected.txt").read_text().splitlines()
+        assert line.partition(":")[0] in {"good", "check", "input"}
 
 
 def test_every_file_reads_as_it_was_written(place):

@@ -188,8 +188,18 @@ def test_no_bytes_end_in_a_traceback(content):
         Manifest.from_bytes(content)
 
 
-def test_numbers_of_one_list_share_a_line():
-    assert format_json({"mean": [1.0, 2.5, -3e-05]}) == '{\n  "mean": [1.0, 2.5, -3e-05]\n}\n'
+def test_plain_values_of_one_list_share_a_line():
+    written = format_json({"mean": [1.0, -3e-05], "axes": ["batch", "a [\n ]"], "rows": [[1, 2], [3]]})
+    assert written.splitlines() == [
+        "{",
+        '  "mean": [1.0, -3e-05],',
+        '  "axes": ["batch", "a [\\n ]"],',
+        '  "rows": [',
+        "    [1, 2],",
+        "    [3]",
+        "  ]",
+        "}",
+    ]
 
 
 def test_what_is_not_finite_is_not_written():
