@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from voxtoon.avatar import MEASUREMENTS, NEUTRAL, AvatarParameters
 from voxtoon.avatar.evaluate import evaluate, evaluate_colours, evaluate_points
-from voxtoon.avatar.template import load_template
+from voxtoon.avatar.template import load_template, parse_template
+from voxtoon.errors import InputError
 
 SOURCE = json.loads((files("voxtoon.avatar") / "template.json").read_text(encoding="utf-8"))
 COLOUR = re.compile(r"#[0-9A-F]{6}")
@@ -157,3 +158,8 @@ def test_the_hairline_stays_inside_the_hair(drawn):
         x, y = points[name]
         (x0, y0), (x1, y1) = next(pair for pair in pairwise(outline) if pair[0][0] <= x <= pair[1][0])
         assert y > y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+
+def test_a_template_of_another_format_is_refused():
+    with pytest.raises(InputError, match="avatar template format: got 2, expected 1"):
+        parse_template({**SOURCE, "format": 2})

@@ -9,11 +9,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from voxtoon.errors import InputError
+
 Point = tuple[float, float]
 Points = dict[str, Point]
 Axes = Sequence[tuple[str, Sequence[float]]]
 Command = tuple[str, tuple[Point, ...]]
 
+FORMAT = 1
 KAPPA = 0.5522847498  # control points of a quarter circle drawn as one cubic
 
 
@@ -78,7 +81,15 @@ def load_template() -> Template:
 
 
 def parse_template(data: Mapping[str, Any]) -> Template:
-    """Resolve a template file: ellipses into points, groups into their points, paths into commands."""
+    """Resolve a template file: ellipses into points, groups into their points, paths into commands.
+
+    Raises
+    ------
+    InputError
+        When the file is of another format.
+    """
+    if data["format"] != FORMAT:
+        raise InputError("avatar template format", got=data["format"], expected=FORMAT)
     groups: dict[str, tuple[str, ...]] = {name: tuple(points) for name, points in data["groups"].items()}
     points: Points = {name: _pair(at) for group in data["groups"].values() for name, at in group.items()}
     for name, (x, y, rx, ry) in data["ellipses"].items():
