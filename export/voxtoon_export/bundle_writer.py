@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from voxtoon.bundle import open_bundle
-from voxtoon.bundle_files import check_name
+from voxtoon.bundle_files import MANIFEST_NAME, check_name
 from voxtoon.errors import InputError
-from voxtoon.manifest import MANIFEST_NAME, FileEntry, Manifest
+from voxtoon.manifest import FileEntry, Manifest
 
 ZIP_SUFFIX = ".voxtoon"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voxtoon.golden import FULL_SCALE, avatar_numbers, kept_values, small_image
 from voxtoon.manifest import AvatarStatistics, FaceShape
-from voxtoon.manifest_decode import format_json
+from voxtoon.manifest_json import format_json
 from voxtoon_export.parity import Arrays, Clip
 
 FOLDER: Final = "golden/"

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from voxtoon.bundle_files import BundleFiles, open_files
+from voxtoon.bundle_files import MANIFEST_NAME, BundleFiles, open_files
 from voxtoon.errors import CheckError, InputError
-from voxtoon.manifest import MANIFEST_NAME, MAXIMUM_MANIFEST_BYTES, FileEntry, Manifest
+from voxtoon.manifest import MAXIMUM_MANIFEST_BYTES, FileEntry, Manifest
 
 if TYPE_CHECKING:
     from voxtoon.engines import Session

@@ -19,6 +19,7 @@ from voxtoon.errors import CheckError, InputError
 if TYPE_CHECKING:
     import zipfile
 
+MANIFEST_NAME = "manifest.json"
 FILE_NAME = r"(?=.{1,200}$)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 """What a path inside a bundle looks like: no drive, no backslash, no ``..``, nothing hidden."""
 

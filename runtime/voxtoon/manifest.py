@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from voxtoon.bundle_files import FILE_NAME
+from voxtoon.bundle_files import FILE_NAME, MANIFEST_NAME
 from voxtoon.errors import CheckError, InputError
 from voxtoon.front_end_spec import FrontEndSpec
-from voxtoon.manifest_decode import AtLeast, Items, Pattern, decode, encode, format_json, parse_json
+from voxtoon.manifest_decode import AtLeast, Items, Pattern, decode
+from voxtoon.manifest_json import encode, format_json, parse_json
+from voxtoon.manifest_rules import check_references
 
 FORMAT = "voxtoon-bundle"
 FORMAT_VERSION = "1.0"
-MANIFEST_NAME = "manifest.json"
 MAXIMUM_MANIFEST_BYTES = 4 * 1024 * 1024
 
 Count = Annotated[int, AtLeast(0)]
@@ -176,7 +177,7 @@ class Manifest:
         """
         _check_version(value)
         manifest = decode(cls, value, MANIFEST_NAME)
-        _check_references(manifest)
+        check_references(manifest)
         return manifest
 
     @classmethod
@@ -224,69 +225,3 @@ def _check_version(value: Any) -> None:
         raise InputError(
             "bundle of an unknown version", got=version, expected=f"{major}.x", hint="update voxtoon"
         )
-
-
-def _check_references(manifest: Manifest) -> None:
-    _check_once("part", (part.name for part in manifest.parts))
-    _check_once("artefact", (f"{a.part} {a.format} {a.precision}" for a in manifest.artefacts))
-    _check_once("file (upper and lower case count as one)", (name.lower() for name in manifest.files))
-    parts = {part.name for part in manifest.parts}
-    for index, artefact in enumerate(manifest.artefacts):
-        _check_listed(f"artefacts[{index}].part", artefact.part, parts, "parts")
-        _check_listed(f"artefacts[{index}].file", artefact.file, manifest.files, "files")
-    if manifest.voice_activity is not None:
-        _check_listed("voice_activity.part", manifest.voice_activity.part, parts, "parts")
-    for name, file in manifest.golden.items():
-        _check_listed(f"golden[{name!r}]", file, manifest.files, "files")
-    _check_listed("model_card", manifest.model_card, manifest.files, "files")
-    _check_names(manifest.files)
-    _check_lengths(manifest)
-
-
-def _check_once(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise CheckError(
-                f"{MANIFEST_NAME} lists one {what} twice", got=name, hint="export the bundle again"
-            )
-        seen.add(name)
-
-
-def _check_listed(where: str, name: str, known: Iterable[str], where_known: str) -> None:
-    if name not in known:
-        raise CheckError(f"{MANIFEST_NAME}.{where}", got=repr(name), expected=f"one that {where_known} lists")
-
-
-def _check_names(files: Mapping[str, FileEntry]) -> None:
-    if MANIFEST_NAME in {name.lower() for name in files}:
-        raise CheckError(
-            f"{MANIFEST_NAME}.files", got=repr(MANIFEST_NAME), expected="every file but the manifest"
-        )
-    for name in files:
-        folder = name.rpartition("/")[0]
-        while folder:
-            if folder in files:
-                raise CheckError(
-                    f"{MANIFEST_NAME}.files", got=f"{folder!r} and {name!r}", expected="a file or a folder"
-                )
-            folder = folder.rpartition("/")[0]
-
-
-def _check_lengths(manifest: Manifest) -> None:
-    for part in manifest.parts:
-        for tensor in (*part.inputs, *part.outputs):
-            _check_length(f"parts[{part.name!r}] {tensor.name} axes", tensor.axes, len(tensor.shape))
-    face, domain, statistics = manifest.face, manifest.domain, manifest.avatar_statistics
-    if face.mean_feature is not None and face.feature_std is not None:
-        _check_length("face.feature_std", face.feature_std, len(face.mean_feature))
-    if domain is not None:
-        for row in domain.whitener:
-            _check_length("domain.whitener, each row", row, len(domain.mean))
-    if statistics is not None and statistics.mean.keys() != statistics.std.keys():
-        raise CheckError(f"{MANIFEST_NAME}.avatar_statistics", expected="mean and std of the same parameters")
-
-
-def _check_length(where: str, values: tuple[Any, ...], length: int) -> None:
-    if len(values) != length:
-        raise CheckError(f"{MANIFEST_NAME}.{where}", got=f"{len(values)} numbers", expected=str(length))

@@ -15,7 +15,8 @@ from manifest_attacks import MANIFEST_ATTACKS
 import voxtoon.manifest as declarations
 from voxtoon import CheckError, InputError, VoxtoonError
 from voxtoon.manifest import Manifest
-from voxtoon.manifest_decode import decode, format_json, parse_json
+from voxtoon.manifest_decode import decode
+from voxtoon.manifest_json import format_json, parse_json
 
 SCHEMA = json.loads(Path(declarations.__file__).with_name("manifest.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -189,11 +190,11 @@ def test_no_bytes_end_in_a_traceback(content):
 
 
 def test_plain_values_of_one_list_share_a_line():
-    written = format_json({"mean": [1.0, -3e-05], "axes": ["batch", "a [\n ]"], "rows": [[1, 2], [3]]})
+    written = format_json({"mean": [1.0, -3e-05], "axes": ["batch", "a,\n  b"], "rows": [[1, 2], [3]]})
     assert written.splitlines() == [
         "{",
         '  "mean": [1.0, -3e-05],',
-        '  "axes": ["batch", "a [\\n ]"],',
+        '  "axes": ["batch", "a,\\n  b"],',
         '  "rows": [',
         "    [1, 2],",
         "    [3]",

@@ -1,0 +1,79 @@
+"""The rules between the fields of a manifest, which no schema of single fields can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from voxtoon.bundle_files import MANIFEST_NAME
+from voxtoon.errors import CheckError
+
+if TYPE_CHECKING:
+    from voxtoon.manifest import FileEntry, Manifest
+
+
+def check_references(manifest: Manifest) -> None:
+    """Raise CheckError where a name is listed twice, or not listed at all, or where two lengths differ."""
+    _check_once("part", (part.name for part in manifest.parts))
+    _check_once("artefact", (f"{a.part} {a.format} {a.precision}" for a in manifest.artefacts))
+    _check_once("file (upper and lower case count as one)", (name.lower() for name in manifest.files))
+    parts = {part.name for part in manifest.parts}
+    for index, artefact in enumerate(manifest.artefacts):
+        _check_listed(f"artefacts[{index}].part", artefact.part, parts, "parts")
+        _check_listed(f"artefacts[{index}].file", artefact.file, manifest.files, "files")
+    if manifest.voice_activity is not None:
+        _check_listed("voice_activity.part", manifest.voice_activity.part, parts, "parts")
+    for name, file in manifest.golden.items():
+        _check_listed(f"golden[{name!r}]", file, manifest.files, "files")
+    _check_listed("model_card", manifest.model_card, manifest.files, "files")
+    _check_names(manifest.files)
+    _check_lengths(manifest)
+
+
+def _check_once(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise CheckError(
+                f"{MANIFEST_NAME} lists one {what} twice", got=name, hint="export the bundle again"
+            )
+        seen.add(name)
+
+
+def _check_listed(where: str, name: str, known: Iterable[str], where_known: str) -> None:
+    if name not in known:
+        raise CheckError(f"{MANIFEST_NAME}.{where}", got=repr(name), expected=f"one that {where_known} lists")
+
+
+def _check_names(files: Mapping[str, FileEntry]) -> None:
+    if MANIFEST_NAME in {name.lower() for name in files}:
+        raise CheckError(
+            f"{MANIFEST_NAME}.files", got=repr(MANIFEST_NAME), expected="every file but the manifest"
+        )
+    for name in files:
+        folder = name.rpartition("/")[0]
+        while folder:
+            if folder in files:
+                raise CheckError(
+                    f"{MANIFEST_NAME}.files", got=f"{folder!r} and {name!r}", expected="a file or a folder"
+                )
+            folder = folder.rpartition("/")[0]
+
+
+def _check_lengths(manifest: Manifest) -> None:
+    for part in manifest.parts:
+        for tensor in (*part.inputs, *part.outputs):
+            _check_length(f"parts[{part.name!r}] {tensor.name} axes", tensor.axes, len(tensor.shape))
+    face, domain, statistics = manifest.face, manifest.domain, manifest.avatar_statistics
+    if face.mean_feature is not None and face.feature_std is not None:
+        _check_length("face.feature_std", face.feature_std, len(face.mean_feature))
+    if domain is not None:
+        for row in domain.whitener:
+            _check_length("domain.whitener, each row", row, len(domain.mean))
+    if statistics is not None and statistics.mean.keys() != statistics.std.keys():
+        raise CheckError(f"{MANIFEST_NAME}.avatar_statistics", expected="mean and std of the same parameters")
+
+
+def _check_length(where: str, values: tuple[Any, ...], length: int) -> None:
+    if len(values) != length:
+        raise CheckError(f"{MANIFEST_NAME}.{where}", got=f"{len(values)} numbers", expected=str(length))
