@@ -56,10 +56,11 @@ def open_files(path: Path) -> BundleFiles:
     CheckError
         When it is a zip with anything in it that a bundle must not have.
     """
-    if path.is_dir():
-        return FolderFiles(path)
-    if path.is_file():
-        return ZipFiles(path)
+    with _errors_as_ours(str(path)):
+        if path.is_dir():
+            return FolderFiles(path)
+        if path.is_file():
+            return ZipFiles(path)
     raise InputError("no such bundle", got=str(path), expected="a folder or a *.voxtoon file")
 
 
@@ -74,9 +75,11 @@ class FolderFiles:
         path = self._inside(name)
         return path.stat().st_size if path.is_file() else None  # a pipe would be waited for: not a file
 
-    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
         """Open the file for reading."""
-        return self._inside(name).open("rb")
+        with _errors_as_ours(name), self._inside(name).open("rb") as file:
+            yield file
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -98,8 +101,8 @@ class ZipFiles:
     def __init__(self, path: Path) -> None:
         import zipfile
 
-        entries, directory_offset = _check_end_record(path)
-        with _damage_as_check_error(path.name):
+        with _errors_as_ours(path.name):
+            entries, directory_offset = _check_end_record(path)
             self._zip = zipfile.ZipFile(path)
         try:
             infos = self._zip.infolist()
@@ -120,7 +123,7 @@ class ZipFiles:
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """Open the file for reading."""
-        with _damage_as_check_error(name), self._zip.open(self._entries[name]) as file:
+        with _errors_as_ours(name), self._zip.open(self._entries[name]) as file:
             yield file
 
     def close(self) -> None:
@@ -137,13 +140,15 @@ def check_name(name: str) -> None:
 
 
 @contextmanager
-def _damage_as_check_error(name: str) -> Iterator[None]:
+def _errors_as_ours(name: str) -> Iterator[None]:
     import zipfile
 
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, EOFError, struct.error) as error:
         raise CheckError(f"{name} is damaged", got=str(error), hint=_HINT) from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read", got=error.strerror or error) from error
 
 
 def _check_end_record(path: Path) -> tuple[int, int]:

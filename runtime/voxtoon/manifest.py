@@ -16,6 +16,7 @@ from voxtoon.manifest_rules import check_references
 
 FORMAT = "voxtoon-bundle"
 FORMAT_VERSION = "1.0"
+MAXIMUM_FILES = 500
 MAXIMUM_MANIFEST_BYTES = 4 * 1024 * 1024
 
 Count = Annotated[int, AtLeast(0)]
@@ -151,7 +152,7 @@ class Manifest:
     front_end: FrontEndSpec
     parts: Annotated[tuple[Part, ...], Items(1)]
     artefacts: Annotated[tuple[Artefact, ...], Items(1)]
-    files: Mapping[FileName, FileEntry]
+    files: Annotated[Mapping[FileName, FileEntry], Items(1, MAXIMUM_FILES)]
     face: FaceShape
     model_card: FileName
     licence: str

@@ -53,19 +53,20 @@ class AtLeast:
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """A list of ``minimum`` items or more, and of no more than ``maximum``."""
+    """From ``minimum`` to ``maximum`` items, in a list or a mapping."""
 
     minimum: int
-    maximum: int | None = None
+    maximum: int = 2**20
 
     @property
     def says(self) -> str:
         """The rule in words."""
-        return f"{self.minimum} items" if self.maximum == self.minimum else f"at least {self.minimum} items"
+        numbers = {self.minimum, self.maximum}
+        return f"{' to '.join(map(str, sorted(numbers)))} items"
 
     def accepts(self, value: Any) -> bool:
         """Whether ``value`` keeps the rule."""
-        return len(value) >= self.minimum and (self.maximum is None or len(value) <= self.maximum)
+        return self.minimum <= len(value) <= self.maximum
 
 
 def decode(kind: type[T], value: object, where: str) -> T:

@@ -11,9 +11,10 @@ def twice(key):
     return lambda found: {**found, key: [*found[key], found[key][0]]}
 
 
-def listing(name):
-    """A change that lists one more file, under this name."""
-    return put("files", name, {"bytes": 0, "sha256": hashlib.sha256().hexdigest()})
+def listing(*names):
+    """A change that lists more files."""
+    empty = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
+    return lambda found: {**found, "files": {**found["files"], **dict.fromkeys(names, empty)}}
 
 
 def text_change(old, new):
@@ -89,6 +90,7 @@ TEXTS_AND_FIELDS = [
     Attack(
         "statistics_of_other_parameters", "check", "avatar", as_folder(put("avatar_statistics", "std", {}))
     ),
+    Attack("too_many_files", "check", "1 to 500", as_folder(listing(*(f"n{index}" for index in range(500))))),
     Attack("manifest_lists_itself", "check", "manifest.json", as_folder(listing("manifest.json"))),
     Attack("file_that_is_a_folder_too", "check", "file or a folder", as_folder(listing("golden"))),
     Attack("two_cases_of_one_name", "check", "twice", as_folder(listing(ENCODER.upper()))),

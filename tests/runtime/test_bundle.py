@@ -118,6 +118,13 @@ def test_nothing_there_is_bad_input(tmp_path):
         open_bundle(tmp_path / "nothing.voxtoon")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_bad_input(place):
+    (place / "manifest.json" if place.is_dir() else place).chmod(0)
+    with pytest.raises(InputError, match="cannot be read"):
+        open_bundle(place)
+
+
 def test_an_installation_without_a_model_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("voxtoon.bundle.DEFAULT_BUNDLE", tmp_path / "default.voxtoon")
     with pytest.raises(InputError, match=r"no default bundle.*name a bundle"):
