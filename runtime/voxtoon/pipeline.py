@@ -30,7 +30,7 @@ _BLOCK_SAMPLES = 65_536
 
 
 class Pipeline:
-    """A bundle's way from a voice to a face, on one engine and precision.
+    """A bundle's way from a voice to a face, on one engine and precision, for one thread at a time.
 
     Parameters
     ----------

@@ -16,9 +16,12 @@ def test_help_lists_every_command_with_one_line(capsys):
         assert f"{name:<10} {line}" in told
 
 
-def test_help_is_of_the_command_after_its_name(capsys):
-    assert main(["face", "--help"]) == 0
-    assert "usage: voxtoon face" in capsys.readouterr().out
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_own_help(capsys, command):
+    assert main([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert f"usage: voxtoon {command}" in told
+    assert "--verbose" in told
 
 
 def test_the_version_is_told(capsys):

@@ -51,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     verbose = any(word in _VERBOSE for word in words)
-    if not verbose:
-        warnings.simplefilter("ignore")
     try:
-        return _run(words)
+        with warnings.catch_warnings():
+            if not verbose:
+                warnings.simplefilter("ignore")
+            return _run(words)
     except SystemExit as done:  # argparse, after --help or --version
         return done.code if isinstance(done.code, int) else 0
     except BrokenPipeError:  # who reads our output has seen enough, `voxtoon ... | head`

@@ -40,9 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Listen, draw, write; returns the exit code."""
-    _check_suffix(arguments.output, (".svg", ".png"))
-    if arguments.image is not None:
-        _check_suffix(arguments.image, (".png",))
+    _check_outputs(arguments)
 
     from voxtoon.atomic_file import write_atomically
     from voxtoon.avatar import draw_avatar
@@ -74,11 +72,19 @@ def _reconstruct(arguments: argparse.Namespace) -> Face:
         )
 
 
-def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise InputError(
-            "output file", got=repr(str(path)), expected=f"a name that ends in {' or '.join(suffixes)}"
-        )
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse names that cannot be written before an hour of sound is heard for them."""
+    suffixes: dict[Path, tuple[str, ...]] = {arguments.output: (".svg", ".png")}
+    if arguments.image is not None:
+        if arguments.image == arguments.output:
+            raise InputError("avatar and face have one name", got=repr(str(arguments.image)))
+        suffixes[arguments.image] = (".png",)
+    for path, allowed in suffixes.items():
+        if path.suffix.lower() not in allowed:
+            wanted = f"a name that ends in {' or '.join(allowed)}"
+            raise InputError("output file", got=repr(str(path)), expected=wanted)
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}", got="no such folder", hint="make the folder first")
 
 
 def _encoded(avatar: Avatar, path: Path) -> bytes:
