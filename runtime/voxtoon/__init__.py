@@ -8,13 +8,35 @@ from typing import TYPE_CHECKING, Any
 from voxtoon.errors import CheckError, InputError, VoxtoonError
 
 if TYPE_CHECKING:
+    from voxtoon.avatar import draw_avatar
     from voxtoon.bundle import Bundle, open_bundle
+    from voxtoon.face import Face
+    from voxtoon.pipeline import Pipeline
+    from voxtoon.stream import CallStream
 
 __version__ = "0.1.0"
-__all__ = ["Bundle", "CheckError", "InputError", "VoxtoonError", "__version__", "open_bundle"]
+__all__ = [
+    "Bundle",
+    "CallStream",
+    "CheckError",
+    "Face",
+    "InputError",
+    "Pipeline",
+    "VoxtoonError",
+    "__version__",
+    "draw_avatar",
+    "open_bundle",
+]
 
 # Found on first use: `import voxtoon` alone loads neither numpy nor an engine.
-_LAZY = {"Bundle": "voxtoon.bundle", "open_bundle": "voxtoon.bundle"}
+_LAZY = {
+    "Bundle": "voxtoon.bundle",
+    "CallStream": "voxtoon.stream",
+    "Face": "voxtoon.face",
+    "Pipeline": "voxtoon.pipeline",
+    "draw_avatar": "voxtoon.avatar",
+    "open_bundle": "voxtoon.bundle",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -223,3 +223,20 @@ def test_samples_that_are_no_recording_are_refused(pipeline, samples, rate, mess
 def test_blocks_that_hold_nothing_are_refused(pipeline):
     with pytest.raises(InputError, match="too short"):
         pipeline.reconstruct_blocks([], sample_rate=16_000)
+
+
+def test_the_five_lines_of_the_readme(tiny_bundle, voice, tmp_path):
+    import voxtoon
+
+    with voxtoon.open_bundle(tiny_bundle) as bundle:
+        face = bundle.pipeline().reconstruct(voice, sample_rate=RATE_HZ)
+    voxtoon.draw_avatar(face).save(tmp_path / "caller.svg")
+    assert (tmp_path / "caller.svg").stat().st_size > 1_000
+
+
+def test_every_public_name_is_there():
+    import voxtoon
+
+    assert all(getattr(voxtoon, name) is not None for name in voxtoon.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'draw'"):
+        _ = voxtoon.draw
