@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 State = Literal["listening", "draft", "stable"]
 
 STABLE_SPEECH_S = 3.0
-STABLE_ANGLE_DEG = 10.0
+STABLE_MOVE_PX = 0.5
+"""Root mean square over the landmarks: an eighth of how far faces lie from the mean face."""
 
 
 class CallStream:
@@ -76,8 +77,8 @@ class CallStream:
     def state(self) -> State:
         """``listening`` before the first face worth showing, then ``draft``, and ``stable`` once it settles.
 
-        A face settles after 3 s of speech when its feature turns by less than 10 degrees from one update to
-        the next; it may become a draft again.
+        A face settles after 3 s of speech when its landmarks move by less than half a pixel from one update
+        to the next; it may become a draft again.
         """
         return self._state
 
@@ -170,15 +171,15 @@ class CallStream:
 
     def _update(self) -> Face:
         face = self._pipeline.face_of(self._listener.heard(), exaggeration=self._exaggeration)
-        settled = self._last is not None and _angle_deg(face.feature, self._last) < STABLE_ANGLE_DEG
+        settled = self._last is not None and _moved_px(face.landmarks, self._last) < STABLE_MOVE_PX
         if not face.is_confident:
             self._state = "listening"
         else:
             self._state = "stable" if settled and face.speech_s >= STABLE_SPEECH_S else "draft"
-        self._last = face.feature
+        self._last = face.landmarks
         return face
 
 
-def _angle_deg(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    cosine = float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+def _moved_px(landmarks: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    """Root mean square distance between the points of two shapes."""
+    return float(np.sqrt(np.square(landmarks - before).sum(axis=1).mean()))
