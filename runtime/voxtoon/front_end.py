@@ -42,6 +42,7 @@ class FrontEnd:
         self._padded = np.zeros((_BLOCK_FRAMES, spec.fft_samples), np.float64)
         self._windowed = self._padded[:, :n]
         self._kernel = _KERNELS[spec.kind](spec)
+        self._frame_shape = spec.frame_shape
         self._held = 0
 
     def reset(self) -> None:
@@ -67,16 +68,18 @@ class FrontEnd:
             If the samples are not one-dimensional, not floating-point or not finite.
         """
         fresh = check_chunk(samples)
-        frames = np.empty(
-            (self.spec.frame_count(self._held + len(fresh)), *self.spec.frame_shape), np.float32
-        )
+        frames = np.empty((self.spec.frame_count(self._held + len(fresh)), *self._frame_shape), np.float32)
         read = written = 0
         while read < len(fresh):
-            taken = min(len(self._buffer) - self._held, len(fresh) - read)
-            self._buffer[self._held : self._held + taken] = fresh[read : read + taken]
-            self._held += taken
-            read += taken
-            written += self._drain(frames[written:])
+            piece = fresh[read : read + len(self._buffer) - self._held]
+            read += len(piece)
+            self._buffer[self._held : self._held + len(piece)] = piece
+            self._held += len(piece)
+            count = self.spec.frame_count(self._held)
+            if count:
+                self._transform(frames[written : written + count])
+                written += count
+                self._discard(count * self.spec.hop_samples)
         return frames
 
     def frames(self, samples: ArrayLike) -> NDArray[np.float32]:
@@ -84,16 +87,16 @@ class FrontEnd:
         self.reset()
         return self.push(samples)
 
-    def _drain(self, frames: NDArray[np.float32]) -> int:
-        """Write the complete frames of the buffer and move what the next one needs to its start."""
-        count = self.spec.frame_count(self._held)
-        if count:
-            np.multiply(self._frames[:count], self._window, out=self._windowed[:count])
-            self._kernel(np.fft.rfft(self._padded[:count]), frames[:count])
-            used = count * self.spec.hop_samples
-            self._held -= used
-            self._buffer[: self._held] = self._buffer[used : used + self._held]
-        return count
+    def _transform(self, frames: NDArray[np.float32]) -> None:
+        """Compute as many frames as there is room for from the start of the buffer."""
+        count = len(frames)
+        np.multiply(self._frames[:count], self._window, out=self._windowed[:count])
+        self._kernel(np.fft.rfft(self._padded[:count]), frames)
+
+    def _discard(self, samples: int) -> None:
+        """Move what the next frame still needs to the start of the buffer."""
+        self._buffer[: self._held - samples] = self._buffer[samples : self._held]
+        self._held -= samples
 
 
 def _given(value: _T | None) -> _T:

@@ -7,14 +7,13 @@ nearly straight: for ``p = 0.3``, ``y = slope[cell] * x + offset[cell]`` is off 
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 _CELLS = 1 << 16
-_TOP_HALF = 1 if sys.byteorder == "little" else 0
+_LOW_BITS = np.uint32(16)
 _SUBNORMAL_OR_ZERO = slice(0, 0x0080)
 _INFINITE_OR_NAN = slice(0x7F80, 0x8000)
 
@@ -38,7 +37,7 @@ def power_table(exponent: float) -> tuple[NDArray[np.float32], NDArray[np.float3
     """
     first, last = _SUBNORMAL_OR_ZERO.stop, _INFINITE_OR_NAN.start
     finite = slice(first, last)
-    low = (np.arange(first, last, dtype=np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
+    low = (np.arange(first, last, dtype=np.uint32) << _LOW_BITS).view(np.float32).astype(np.float64)
     high = np.append(low[1:], 2.0**128)  # where the next float32 would be, were it not infinity
 
     slope = np.zeros(_CELLS // 2, np.float32)
@@ -71,6 +70,7 @@ class PowerLaw:
 
     def __init__(self, exponent: float, *, rows: int, columns: int) -> None:
         self._slope, self._offset = power_table(exponent)
+        self._top = np.empty((rows, columns), np.uint32)
         self._cell = np.empty((rows, columns), np.intp)
         self._line = np.empty((rows, columns), np.float32)
 
@@ -82,10 +82,13 @@ class PowerLaw:
         x, out
             C-contiguous float32 [n, columns] with n <= rows; they must not overlap.
         """
-        cell, line = self._cell[: len(x)], self._line[: len(x)]
-        cell[...] = x.view(np.uint16)[:, _TOP_HALF::2]
+        n = len(x)
+        top, cell, line = self._top[:n], self._cell[:n], self._line[:n]
+        # Two passes over neighbours are faster than one over every other half, and know no byte order.
+        np.right_shift(x.view(np.uint32), _LOW_BITS, out=top)
+        cell[...] = top
         # "wrap" never applies to 16-bit cells; it spares numpy the buffered copy of "raise".
-        np.take(self._slope, cell, out=line, mode="wrap")
+        self._slope.take(cell, out=line, mode="wrap")
         np.multiply(line, x, out=line)
-        np.take(self._offset, cell, out=out, mode="wrap")
+        self._offset.take(cell, out=out, mode="wrap")
         np.add(out, line, out=out)

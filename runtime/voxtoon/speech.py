@@ -33,7 +33,7 @@ Run = Callable[[Mapping[str, NDArray[np.float32]]], Mapping[str, NDArray[np.floa
 class SpeechDetector:
     """Probability of speech in each window of 512 samples, by the Silero network of a bundle.
 
-    The network sees each window with the 64 samples before it. Without them it still runs, and silently misses
+    The network sees each window with the 64 samples before it. Without them it runs too, and silently misses
     speech; so they belong to the state kept here.
 
     Parameters
