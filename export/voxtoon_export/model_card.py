@@ -16,7 +16,7 @@ INTENDED_USE: Final = (
 )
 LIMITS: Final = (
     "A voice does not tell what a person looks like: the face is an average one that fits the voice. It must "
-    "not be used to recognise, judge or describe anybody. Of a voice unlike those of training it means nothing."
+    "not be used to recognise, judge or describe anybody. For a voice unlike those of training it is void."
 )
 
 

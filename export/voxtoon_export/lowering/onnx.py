@@ -34,19 +34,19 @@ def lower(module: nn.Module, part: PartSpec, precisions: Sequence[str]) -> Mappi
     module
         The part with its weights, in eval mode.
     precisions
-        Of ``fp32`` and ``fp16``.
+        Of ``fp32`` and ``fp16``; the latter stores weights in float16 and computes in float32.
 
     Returns
     -------
     mapping
-        From precision to the bytes of a file. Inputs and outputs are float32 in both.
+        From precision to the bytes of a file.
 
     Raises
     ------
     CheckError
         The file would be larger than ONNX can be, or a weight is beyond what float16 holds.
     """
-    from voxtoon_export.onnx_graph import to_float16
+    from voxtoon_export.onnx_graph import with_float16_weights
 
     model = exported_model(module, part, opset=OPSET)
     lowered = {}
@@ -55,7 +55,9 @@ def lower(module: nn.Module, part: PartSpec, precisions: Sequence[str]) -> Mappi
             raise InputError(
                 "unknown precision for onnx", got=precision, expected=", ".join(FORMAT.tolerances)
             )
-        lowered[precision] = _serialised(model if precision == "fp32" else to_float16(model), part.name)
+        lowered[precision] = _serialised(
+            model if precision == "fp32" else with_float16_weights(model), part.name
+        )
     return lowered
 
 

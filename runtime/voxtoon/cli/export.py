@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="make a bundle of a checkpoint, verified against torch",
-        description="Make a bundle of a checkpoint. Every artefact is compared with torch on real audio; when "
+        description="Make a bundle of a checkpoint. Every artefact is compared with torch on real audio; if "
         "one misses its tolerance, or cannot be checked, no bundle is written and the exit code is 1.",
     )
     parser.add_argument(

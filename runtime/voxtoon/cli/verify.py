@@ -20,8 +20,8 @@ def add_parser(subparsers: Any) -> None:
         "verify",
         help="check every artefact of a bundle against its golden values",
         description="Check size and hash of every file of a bundle, then run every artefact, and the whole "
-        "way from voice to avatar, and compare with what torch made of the same voice at the export. The exit "
-        "code is 1 when anything misses its tolerance or cannot be checked.",
+        "way from voice to avatar, and compare with what torch made of the same voice at the export. The "
+        "exit code is 1 when anything misses its tolerance or cannot be checked.",
     )
     parser.add_argument(
         "bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: the one that comes with the package"
