@@ -171,7 +171,7 @@ def tile_clip(samples: NDArray[np.float32], *, clip_samples: int) -> NDArray[np.
 
     Notes
     -----
-    As the Speech2Face paper does, section 3: "we duplicate the audio" up to six seconds.
+    As the Speech2Face paper does with clips shorter than six seconds.
     """
     if len(samples) == 0:
         raise InputError("no samples to tile to a clip", hint="give at least one sample")
