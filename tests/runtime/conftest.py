@@ -15,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[2]
 FEATURES = 8
 SIZE_PX = 224
 
+PARITY = {
+    "reference": "torch",
+    "max_abs": 0.0,
+    "max_abs_relative": 0.0,
+    "psnr_db": 300.0,
+    "cosine": 1.0,
+    "tolerance": {"max_abs_relative": 1e-5},
+}
+
 
 def _tensor(name, axes, shape):
     return {"name": name, "axes": axes, "shape": shape, "dtype": "float32"}
@@ -84,6 +93,57 @@ def changed_bundle(tiny_bundle, tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def rewrite_manifest():
+    """Change the manifest of a bundle's folder, and make its sizes and hashes true again."""
+
+    def rewrite(folder, change=lambda manifest: None):
+        manifest = json.loads((folder / MANIFEST_NAME).read_text())
+        change(manifest)
+        for name in manifest["files"]:
+            content = (folder / name).read_bytes()
+            manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+        return folder
+
+    return rewrite
+
+
+@pytest.fixture
+def golden_bundle(tiny_bundle, rewrite_manifest, tmp_path):
+    """A copy of the tiny bundle whose own outputs are its golden arrays."""
+    from voxtoon.bundle import open_bundle
+    from voxtoon.golden import frames_of
+    from voxtoon.speech import SpeechDetector
+    from voxtoon_export.golden import golden_files, sample_voice
+
+    with open_bundle(tiny_bundle) as bundle:
+        manifest, clip = bundle.manifest, sample_voice()
+        frames = frames_of(clip.samples, manifest.front_end)
+        feature = bundle.session("encoder").run({"frames": frames})
+        decoded = bundle.session("decoder").run(feature)
+        speech = {"output": SpeechDetector(bundle.session("voice_activity").run).push(clip.samples)}
+        outputs = {"encoder": feature, "decoder": decoded, "voice_activity": speech}
+        golden = golden_files(
+            clip, frames, outputs, face=manifest.face, statistics=manifest.avatar_statistics
+        )
+    folder = tmp_path / "golden.voxtoon"
+    folder.mkdir()
+    for file in tiny_bundle.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "golden").mkdir()
+    for path, content in golden.values():
+        (folder / path).write_bytes(content)
+
+    def complete(manifest):
+        manifest["golden"] = {name: path for name, (path, _) in golden.items()}
+        manifest["files"] |= {path: None for path, _ in golden.values()}
+        for artefact in manifest["artefacts"]:
+            artefact["parity"] = PARITY
+
+    return rewrite_manifest(folder, complete)
 
 
 def _manifest(files, mean_landmarks):
