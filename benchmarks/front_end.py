@@ -29,7 +29,7 @@ from voxtoon.front_end import COMPLEX_POWER, FrontEnd, tile_clip
 SAMPLE = Path(__file__).resolve().parents[1] / "samples" / "voice.flac"
 DURATION_S = 60
 CHUNKS_MS = (10, 20, 100, 250)
-WINDOW, HOP, FFT = COMPLEX_POWER.window_samples, COMPLEX_POWER.hop_samples, COMPLEX_POWER.fft_samples
+WINDOW, HOP, FFT = 400, 160, 512  # of COMPLEX_POWER
 EXPONENT = 0.3
 TOLERANCE = 4e-6
 

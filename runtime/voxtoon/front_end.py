@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import math
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .audio import check_chunk
 from .errors import InputError
-from .front_end_spec import COMPLEX_POWER, LOG_MEL, FrontEndSpec, Kind
+from .front_end_spec import COMPLEX_POWER, LOG_MEL, WAVEFORM, FrontEndSpec, Kind
 from .mel import MelBands, mel_filters
 from .power_law import PowerLaw
+from .waveform import Waveform
 
-__all__ = ["COMPLEX_POWER", "LOG_MEL", "FrontEnd", "FrontEndSpec", "tile_clip"]
+__all__ = [
+    "COMPLEX_POWER",
+    "LOG_MEL",
+    "WAVEFORM",
+    "ClipFrontEnd",
+    "FrontEnd",
+    "FrontEndSpec",
+    "clip_front_end",
+    "tile_clip",
+]
 
 # 64 frames keep every work buffer of the complex front end inside a 512 KB second-level cache.
 _BLOCK_FRAMES = 64
 _T = TypeVar("_T")
+
+
+class ClipFrontEnd(Protocol):
+    """What every kind of front end can do."""
+
+    spec: FrontEndSpec
+
+    def frames(self, samples: ArrayLike) -> NDArray[np.float32]:
+        """The frames of one clip of ``spec.clip_samples``, [n, *spec.frame_shape]."""
+
+
+def clip_front_end(spec: FrontEndSpec) -> ClipFrontEnd:
+    """The front end of a spec, of whatever kind: from a whole clip to its frames."""
+    return FrontEnd(spec) if spec.kind in _KERNELS else Waveform(spec)
 
 
 class FrontEnd:
@@ -26,7 +51,7 @@ class FrontEnd:
     Parameters
     ----------
     spec
-        What to compute.
+        What to compute; of a spectral kind (`Waveform` is the other).
 
     Notes
     -----
@@ -35,11 +60,12 @@ class FrontEnd:
 
     def __init__(self, spec: FrontEndSpec) -> None:
         self.spec = spec
-        n = spec.window_samples
+        n, hop, fft = _given(spec.window_samples), _given(spec.hop_samples), _given(spec.fft_samples)
+        self._hop = hop
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)) / spec.input_scale
-        self._buffer = np.zeros((_BLOCK_FRAMES - 1) * spec.hop_samples + n, np.float64)
-        self._frames = np.lib.stride_tricks.sliding_window_view(self._buffer, n)[:: spec.hop_samples]
-        self._padded = np.zeros((_BLOCK_FRAMES, spec.fft_samples), np.float64)
+        self._buffer = np.zeros((_BLOCK_FRAMES - 1) * hop + n, np.float64)
+        self._frames = np.lib.stride_tricks.sliding_window_view(self._buffer, n)[::hop]
+        self._padded = np.zeros((_BLOCK_FRAMES, fft), np.float64)
         self._windowed = self._padded[:, :n]
         self._kernel = _KERNELS[spec.kind](spec)
         self._frame_shape = spec.frame_shape
@@ -79,7 +105,7 @@ class FrontEnd:
             if count:
                 self._transform(frames[written : written + count])
                 written += count
-                self._discard(count * self.spec.hop_samples)
+                self._discard(count * self._hop)
         return frames
 
     def frames(self, samples: ArrayLike) -> NDArray[np.float32]:
@@ -109,8 +135,8 @@ class _ComplexPower:
     """Real and imaginary part of each bin, compressed by a power law."""
 
     def __init__(self, spec: FrontEndSpec) -> None:
-        bins, parts = spec.frame_shape
-        self._power_law = PowerLaw(_given(spec.exponent), rows=_BLOCK_FRAMES, columns=bins * parts)
+        columns = math.prod(spec.frame_shape)
+        self._power_law = PowerLaw(_given(spec.exponent), rows=_BLOCK_FRAMES, columns=columns)
 
     def __call__(self, spectrum: NDArray[np.complex128], frames: NDArray[np.float32]) -> None:
         # complex64 in memory is re, im, re, im: as float32 it already has the layout of the frames.
@@ -128,7 +154,7 @@ class _LogMel:
             low_hz=_given(spec.mel_low_hz),
             high_hz=_given(spec.mel_high_hz),
             sample_rate_hz=spec.sample_rate_hz,
-            fft_samples=spec.fft_samples,
+            fft_samples=_given(spec.fft_samples),
         )
         self._bands = MelBands(filters, rows=_BLOCK_FRAMES)
         self._power = np.empty((_BLOCK_FRAMES, len(filters)), np.float64)

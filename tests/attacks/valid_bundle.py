@@ -36,12 +36,24 @@ FRONT_END = {
     "mel_floor": 1e-6,
     "log_offset": 4.0,
     "log_scale": 0.25,
+    "pre_emphasis": None,
+    "division": None,
 }
 COMPLEX_FRONT_END = {
     **FRONT_END,
     "kind": "complex_power",
     "exponent": 0.3,
     **dict.fromkeys(("mel_bins", "mel_low_hz", "mel_high_hz", "mel_floor", "log_offset", "log_scale")),
+}
+
+WAVEFORM_FRONT_END = {
+    **dict.fromkeys(FRONT_END),
+    "kind": "waveform",
+    "sample_rate_hz": 16000,
+    "clip_samples": 16000,
+    "input_scale": 1.0,
+    "pre_emphasis": 0.95,
+    "division": "py2_floor",
 }
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from voxtoon.errors import InputError
-from voxtoon.front_end import COMPLEX_POWER, LOG_MEL, FrontEndSpec
+from voxtoon.front_end import COMPLEX_POWER, LOG_MEL, WAVEFORM, FrontEndSpec
 
 
-@pytest.mark.parametrize("spec", [COMPLEX_POWER, LOG_MEL])
+@pytest.mark.parametrize("spec", [COMPLEX_POWER, LOG_MEL, WAVEFORM])
 def test_a_spec_survives_json(spec: FrontEndSpec) -> None:
     assert FrontEndSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
@@ -36,12 +36,15 @@ def test_json_carries_every_choice_that_changes_a_frame() -> None:
         "mel_floor": None,
         "log_offset": None,
         "log_scale": None,
+        "pre_emphasis": None,
+        "division": None,
     }
 
 
 def test_shapes_of_a_frame() -> None:
     assert COMPLEX_POWER.frame_shape == (257, 2)
     assert LOG_MEL.frame_shape == (64, 1)
+    assert WAVEFORM.frame_shape == (1,)
 
 
 @pytest.mark.parametrize(
@@ -49,13 +52,14 @@ def test_shapes_of_a_frame() -> None:
 )
 def test_frame_count(samples: int, frames: int) -> None:
     assert COMPLEX_POWER.frame_count(samples) == frames
+    assert WAVEFORM.frame_count(samples) == samples
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"centre": True}, "unknown fields: centre"),
-        ({"kind": "re_im"}, "front end kind: got 're_im', expected complex_power or log_mel"),
+        ({"kind": "re_im"}, "front end kind: got 're_im', expected complex_power or log_mel or waveform"),
         ({"window": "hann"}, "window: got 'hann', expected 'hann_periodic'"),
         ({"framing": "centred"}, "framing: got 'centred', expected 'uncentred'"),
         ({"pad_side": "both"}, "pad_side"),
@@ -75,6 +79,28 @@ def test_frame_count(samples: int, frames: int) -> None:
 def test_a_wrong_field_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         FrontEndSpec.from_json({**COMPLEX_POWER.to_json(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"division": "floor"}, "division: got 'floor', expected 'float' or 'py2_floor'"),
+        ({"pre_emphasis": 1.0}, "pre_emphasis is out of range: got 1.0"),
+        ({"pre_emphasis": "0.95"}, "pre_emphasis: got '0.95', expected a finite number"),
+        ({"hop_samples": 160}, "hop_samples of kind waveform: got 160, expected null"),
+        ({"window": "hann_periodic"}, "window of kind waveform: got 'hann_periodic', expected null"),
+        ({"clip_samples": 0}, "clip_samples is out of range: got 0"),
+    ],
+)
+def test_a_wrong_field_of_a_waveform_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        FrontEndSpec.from_json({**WAVEFORM.to_json(), **changes})
+
+
+@pytest.mark.parametrize("spec", [COMPLEX_POWER, LOG_MEL, WAVEFORM])
+def test_fields_of_another_kind_may_be_left_out(spec: FrontEndSpec) -> None:
+    own = {name: value for name, value in spec.to_json().items() if value is not None}
+    assert FrontEndSpec.from_json(own) == spec
 
 
 def test_a_missing_field_is_named() -> None:

@@ -21,6 +21,7 @@ from voxtoon.manifest_json import format_json, parse_json
 SCHEMA = json.loads(Path(declarations.__file__).with_name("manifest.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 COMPLEX_POWER = {**valid_bundle.manifest(), "front_end": valid_bundle.COMPLEX_FRONT_END}
+WAVEFORM = {**valid_bundle.manifest(), "front_end": valid_bundle.WAVEFORM_FRONT_END}
 JUNK = [None, True, -1, 200.5, "", "Not A Name", "../x", [], ["x"], {}, {"x": 1}, {"Not a name": "x"}]
 
 
@@ -72,7 +73,9 @@ PLACES = [
 FIELDS = [path for path in PLACES if isinstance(path[-1], str)]
 
 
-@pytest.mark.parametrize("value", [valid_bundle.manifest(), COMPLEX_POWER], ids=["log_mel", "complex_power"])
+@pytest.mark.parametrize(
+    "value", [valid_bundle.manifest(), COMPLEX_POWER, WAVEFORM], ids=["log_mel", "complex_power", "waveform"]
+)
 def test_a_valid_manifest_passes_reader_and_schema_and_comes_back_as_it_was(value):
     VALIDATOR.validate(value)
     manifest = Manifest.from_json(value)
@@ -85,6 +88,16 @@ def test_reader_and_schema_agree_on_any_value_in_any_place(path):
     for junk in JUNK:
         value = replaced(valid_bundle.manifest(), path, junk)
         assert reader_takes(value) == VALIDATOR.is_valid(value), junk
+
+
+@pytest.mark.parametrize("kind", [COMPLEX_POWER, WAVEFORM], ids=["complex_power", "waveform"])
+@pytest.mark.parametrize("field", valid_bundle.FRONT_END)
+def test_reader_and_schema_agree_on_the_front_ends_of_other_kinds(kind, field):
+    for junk in JUNK:
+        value = replaced(kind, ("front_end", field), junk)
+        assert reader_takes(value) == VALIDATOR.is_valid(value), junk
+    value = removed(kind, ("front_end", field))
+    assert reader_takes(value) == VALIDATOR.is_valid(value)
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
