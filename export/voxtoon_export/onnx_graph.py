@@ -160,12 +160,12 @@ def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def with_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+def with_float16_weights(model: onnx.ModelProto, *, float32_share: float = FLOAT32_SHARE) -> onnx.ModelProto:
     """Return the model with its weights in float16: half the file, the same computation.
 
     A `Cast` stands after each such weight, which onnxruntime folds away as it loads the model: on a CPU that
     is as fast as float32, while computing in float16 is slower, and 2 to 6 dB worse. The smallest tensors, up
-    to `FLOAT32_SHARE` of all values, stay as they are: mostly those of the first layers and the batch norms,
+    to `float32_share` of all values, stay as they are: mostly those of the first layers and the batch norms,
     whose rounding every later layer sees. That gains 13 to 17 dB more (docs/export.md).
 
     Raises
@@ -183,7 +183,7 @@ def with_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     sizes = np.cumsum([math.prod(item.dims) for item in weights])
     casts = []
     for weight in (
-        item for item, size in zip(weights, sizes, strict=True) if size > FLOAT32_SHARE * sizes[-1]
+        item for item, size in zip(weights, sizes, strict=True) if size > float32_share * sizes[-1]
     ):
         name, stored = weight.name, f"{weight.name}_fp16"
         halved = _halved(numpy_helper.to_array(weight), name)
