@@ -227,8 +227,8 @@ def _variant(
 def _check_statistics(statistics: Mapping[str, Array], variant: Variant) -> None:
     decoder = variant.parts["decoder"]
     feature = decoder.input.shape[1:]
-    landmarks = {output.name: output.shape[1:] for output in decoder.outputs}["landmarks"]
-    shapes = {"mean_feature": feature, "feature_std": feature, "mean_landmarks": landmarks}
+    shapes = {"mean_feature": feature, "feature_std": feature}
+    shapes |= {f"mean_{output.name}": output.shape[1:] for output in decoder.outputs}
     for name, array in statistics.items():
         if name not in STATISTICS:
             raise InputError(

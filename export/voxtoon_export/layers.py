@@ -78,13 +78,14 @@ class Conv2d(Named):
 
 @dataclass(frozen=True)
 class ConvTranspose2d(Named):
-    """Transposed convolution with bias, as torch defines it."""
+    """Transposed convolution as torch defines it, with bias unless told otherwise."""
 
     channels: int
     kernel: Pair
     stride: Pair
     padding: Pair = (0, 0)
     output_padding: Pair = (0, 0)
+    bias: bool = True
 
     def output_shape(self, shape: Shape) -> Shape:  # noqa: D102
         axes = zip(shape[:2], self.kernel, self.stride, self.padding, self.output_padding, strict=True)
@@ -92,7 +93,8 @@ class ConvTranspose2d(Named):
         return (*sizes, self.channels)
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
-        return {"weight": (shape[2], self.channels, *self.kernel), "bias": (self.channels,)}
+        bias: dict[str, Shape] = {"bias": (self.channels,)} if self.bias else {}
+        return {"weight": (shape[2], self.channels, *self.kernel), **bias}
 
     def macs(self, shape: Shape) -> int:  # noqa: D102
         return math.prod(shape) * self.channels * math.prod(self.kernel)
@@ -133,6 +135,18 @@ class Affine(Named):
 
     def buffer_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         return {"scale": shape, "offset": shape}
+
+
+@dataclass(frozen=True)
+class ZeroPad(Layer):
+    """Zeros around a map, as many as told on either side of its two axes: where the sides differ."""
+
+    before: Pair
+    after: Pair
+
+    def output_shape(self, shape: Shape) -> Shape:  # noqa: D102
+        axes = zip(shape[:2], self.before, self.after, strict=True)
+        return (*(size + before + after for size, before, after in axes), shape[2])
 
 
 @dataclass(frozen=True)
@@ -178,6 +192,26 @@ class Unflatten(Layer):
 @dataclass(frozen=True)
 class Relu(Layer):
     """``max(x, 0)``."""
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Layer):
+    """``x`` where it is positive, ``slope * x`` elsewhere."""
+
+    slope: float
+
+
+@dataclass(frozen=True)
+class Tanh(Layer):
+    """The hyperbolic tangent."""
+
+
+@dataclass(frozen=True)
+class Rescale(Layer):
+    """``offset + scale * x``, two declared numbers for all elements alike; trained ones are `Affine`'s."""
+
+    scale: float
+    offset: float
 
 
 @dataclass(frozen=True)

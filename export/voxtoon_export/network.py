@@ -94,8 +94,23 @@ def _conv(layer: declared.Conv2d, shape: Shape) -> nn.Module:
 
 def _conv_transpose(layer: declared.ConvTranspose2d, shape: Shape) -> nn.Module:
     return nn.ConvTranspose2d(
-        shape[2], layer.channels, layer.kernel, layer.stride, layer.padding, layer.output_padding
+        shape[2],
+        layer.channels,
+        layer.kernel,
+        layer.stride,
+        layer.padding,
+        layer.output_padding,
+        bias=layer.bias,
     )
+
+
+def _zero_pad(layer: declared.ZeroPad, shape: Shape) -> nn.Module:
+    (top, left), (bottom, right) = layer.before, layer.after
+    return nn.ZeroPad2d((left, right, top, bottom))
+
+
+def _rescale(layer: declared.Rescale, shape: Shape) -> nn.Module:
+    return _Function(lambda value: value * layer.scale + layer.offset)
 
 
 def _batch_norm(layer: declared.BatchNorm, shape: Shape) -> nn.Module:
@@ -114,11 +129,15 @@ _MODULES: dict[type[Layer], Callable[[Any, Shape], nn.Module]] = {
     declared.BatchNorm: _batch_norm,
     declared.Linear: lambda layer, shape: nn.Linear(shape[0], layer.size),
     declared.Affine: lambda layer, shape: _Affine(shape),
+    declared.ZeroPad: _zero_pad,
     declared.MaxPool: lambda layer, shape: nn.MaxPool2d(layer.size),
     declared.TimeMean: lambda layer, shape: _Function(lambda value: value.mean(dim=2, keepdim=True)),
     declared.Flatten: lambda layer, shape: nn.Flatten(),
     declared.Unflatten: _unflatten,
     declared.Relu: lambda layer, shape: nn.ReLU(),
+    declared.LeakyRelu: lambda layer, shape: nn.LeakyReLU(layer.slope),
+    declared.Tanh: lambda layer, shape: nn.Tanh(),
+    declared.Rescale: _rescale,
     declared.Sigmoid: lambda layer, shape: nn.Sigmoid(),
     declared.UnitLength: lambda layer, shape: _Function(lambda value: nn.functional.normalize(value, dim=-1)),
 }

@@ -21,11 +21,16 @@ LAYERS_ON_MAPS = [
     layers.Conv2d("a", 5, (3, 2), (2, 1), (1, 0)),
     layers.ConvTranspose2d("a", 5, (5, 5), (2, 2), (2, 2), (1, 1)),
     layers.ConvTranspose2d("a", 5, (4, 3), (1, 2)),
+    layers.ConvTranspose2d("a", 5, (4, 4), (2, 2), (1, 1), bias=False),
+    layers.ZeroPad((6, 1), (7, 0)),
     layers.BatchNorm("a"),
     layers.MaxPool((2, 1)),
     layers.TimeMean(),
     layers.Flatten(),
     layers.Relu(),
+    layers.LeakyRelu(0.3),
+    layers.Tanh(),
+    layers.Rescale(0.5, 0.5),
     layers.Sigmoid(),
 ]
 LAYERS_ON_VECTORS = [
@@ -86,6 +91,25 @@ def test_a_map_becomes_a_vector_channel_by_channel_and_back():
 
 def test_the_last_odd_frame_is_not_pooled():
     assert layers.MaxPool((2, 1)).output_shape((589, 248, 128)) == (294, 248, 128)
+
+
+def test_zeros_are_put_before_and_after_each_axis():
+    _, module, _ = built(layers.ZeroPad((1, 0), (2, 0)), (2, 1, 1))
+    assert module(torch.tensor([[[[5.0]], [[6.0]]]])).flatten().tolist() == [0, 5, 6, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (layers.LeakyRelu(0.3), [-0.6, 0.0, 2.0]),
+        (layers.Rescale(0.5, 1.0), [0.0, 1.0, 2.0]),
+        (layers.Tanh(), [-0.9640276, 0.0, 0.9640276]),
+    ],
+    ids=str,
+)
+def test_elementwise_layers_are_what_they_say(layer, expected):
+    _, module, _ = built(layer, (3,))
+    torch.testing.assert_close(module(torch.tensor([[-2.0, 0.0, 2.0]])), torch.tensor([expected]))
 
 
 def test_the_affine_map_scales_before_it_shifts():

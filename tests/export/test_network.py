@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from voxtoon_export.network import build
-from voxtoon_export.systems import variant
+from voxtoon_export.systems import variant, wav2pix
 from voxtoon_export.systems.speech2face import Size, decoder, encoder
+from voxtoon_export.systems.wav2pix import Size as Wav2PixSize
 
 SMALL = Size(
     width_divisor=32, hidden=16, feature=8, trunk=12, texture_channels=8, texture_floor=4, landmark_hidden=8
@@ -62,7 +63,11 @@ def test_length_one_features_have_length_one():
 
 
 def test_all_tensors_of_a_network_are_declared():
-    for spec in variant("speech2face-w8").parts.values():
+    narrow = Wav2PixSize(
+        speech_channels=(2,) * 6, hidden=(4, 4), feature=4, image_size_px=16, generator_channels=(4, 4)
+    )
+    parts = [*variant("speech2face-w8").parts.values(), wav2pix.encoder(narrow), wav2pix.decoder(narrow)]
+    for spec in parts:
         tensors = {
             name: tuple(value.shape)
             for name, value in build(spec).state_dict().items()

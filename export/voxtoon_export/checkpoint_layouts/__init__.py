@@ -6,17 +6,23 @@ from collections.abc import Collection
 
 from voxtoon.errors import InputError
 
-from ..systems import variant
-from . import aqibahmad, kacper_pietkun, saiteja_talluri, voxtoon
+from . import aqibahmad, imatge_upc, kacper_pietkun, saiteja_talluri, voxtoon
 from .layout import Layout
 from .others import OTHERS
 
-_MODULES = (voxtoon, kacper_pietkun, saiteja_talluri, aqibahmad)
-LAYOUTS: dict[str, Layout] = {module.LAYOUT.name: module.LAYOUT for module in _MODULES}
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        voxtoon.LAYOUT,
+        kacper_pietkun.LAYOUT,
+        saiteja_talluri.LAYOUT,
+        aqibahmad.LAYOUT,
+        *imatge_upc.LAYOUTS,
+    )
+}
 
 # A file with a few tensors missing or too many is still told, so that the message can name those.
 _LEAST_SHARE = 0.5
-_ANY_VARIANT = "speech2face-w8"  # has every part; the names of tensors are the same in all
 
 __all__ = ["LAYOUTS", "OTHERS", "Layout", "detect", "layout"]
 
@@ -50,10 +56,7 @@ def detect(names: Collection[str]) -> Layout:
     for other in OTHERS:
         if all(name in names for name in other.tensors):
             raise InputError(f"a checkpoint of {other.title} cannot be used", got=other.reason)
-    known = {
-        name: len(layout.sources(variant(_ANY_VARIANT)).keys() & set(names))
-        for name, layout in LAYOUTS.items()
-    }
+    known = {name: len(layout.names & set(names)) for name, layout in LAYOUTS.items()}
     best = max(known, key=lambda name: known[name])
     if not names or known[best] < _LEAST_SHARE * len(names):
         some = ", ".join(sorted(names)[:3]) or "no tensors"

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from voxtoon.errors import InputError
 
-from ..systems import SYSTEMS, Variant
-from .layout import Layout, Source
+from ..layers import Shape
+from ..systems import Variant
+from .layout import Layout
 
 _LISTED = 3  # names in a message, before it only counts
 
@@ -38,20 +39,22 @@ def fit(layout: Layout, variant: Variant, weights: Mapping[str, Array]) -> dict[
         Tensors are missing, too many, or of another shape.
     """
     sources = layout.sources(variant)
-    present = {source.part for key, source in sources.items() if key in weights}
-    wanted = {key: source for key, source in sources.items() if source.part in present}
+    present = {source.part for source in sources.values() if any(name in weights for name in source.shapes)}
+    wanted = [source for source in sources.values() if source.part in present]
+    shapes = {name: shape for source in wanted or sources.values() for name, shape in source.shapes.items()}
+    weights = {name: array for name, array in weights.items() if not name.startswith(layout.ignored)}
     none = [f"none of its tensors in the layout {layout.name}"]
-    problems = list(_problems(wanted, weights)) if wanted else none
+    problems = list(_problems(shapes, weights)) if wanted else none
     if problems:
         raise InputError(
             f"checkpoint does not fit {variant.name}",
             got="; ".join(problems),
-            expected=f"{len(wanted or sources)} tensors of {layout.title}",
+            expected=f"{len(shapes)} tensors of {layout.title}",
             hint="name another variant or layout if it is of one (voxtoon systems lists them)",
         )
     parts: dict[str, dict[str, Array]] = {}
-    for key, source in wanted.items():
-        parts.setdefault(source.part, {})[source.name] = source.convert(weights[key])
+    for source in wanted:
+        parts.setdefault(source.part, {})[source.name] = source.convert(weights)
     return parts
 
 
@@ -63,12 +66,7 @@ def variant_by_shapes(layout: Layout, weights: Mapping[str, Array], *, system: s
     InputError
         There is none, or there are several.
     """
-    variants = [
-        variant
-        for declared in SYSTEMS.values()
-        if system in (None, declared.name)
-        for variant in declared.variants.values()
-    ]
+    variants = [variant for variant in layout.variants if system in (None, variant.system)]
     scores = [
         sum(
             key in weights and weights[key].shape == source.shape
@@ -86,13 +84,13 @@ def variant_by_shapes(layout: Layout, weights: Mapping[str, Array], *, system: s
     return best[0]
 
 
-def _problems(wanted: Mapping[str, Source], weights: Mapping[str, Array]) -> Iterator[str]:
-    missing = [key for key in wanted if key not in weights]
-    extra = [key for key in weights if key not in wanted]
+def _problems(wanted: Mapping[str, Shape], weights: Mapping[str, Array]) -> Iterator[str]:
+    missing = [name for name in wanted if name not in weights]
+    extra = [name for name in weights if name not in wanted]
     other = [
-        f"{key} {list(weights[key].shape)} and not {list(source.shape)}"
-        for key, source in wanted.items()
-        if key in weights and weights[key].shape != source.shape
+        f"{name} {list(weights[name].shape)} and not {list(shape)}"
+        for name, shape in wanted.items()
+        if name in weights and weights[name].shape != shape
     ]
     for names, problem in ((missing, "missing"), (extra, "too many"), (other, "of another shape")):
         if names:

@@ -39,9 +39,14 @@ OTHERS = (
         "its layers end in other activations than Cole's",
     ),
     Other(
-        "imatge-upc/wav2pix",
-        ("audio_embedding.disc.0.conv.weight",),
-        "the system Wav2Pix is not declared",
+        "imatge-upc/wav2pix discriminator",
+        ("netD_1.0.0.module.weight_bar", "netD_2.weight"),
+        "it judges faces and makes none: the generator is in gen_<epoch>.pth",
+    ),
+    Other(
+        "imatge-upc/speech2face, the forerunner of Wav2Pix",
+        ("audio_embedding.disc.0.conv.weight", "projection.0.weight"),
+        "its generator is told the speaker, and is not declared",
     ),
     Other(
         "cmu-mlsp reconstructing_faces_from_voices",

@@ -5,6 +5,5 @@ from .layout import Layout
 LAYOUT = Layout(
     name="voxtoon",
     title="voxtoon's own",
-    variant=None,
     parts=("encoder", "decoder", "face_encoder"),
 )

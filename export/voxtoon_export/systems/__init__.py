@@ -6,8 +6,9 @@ from voxtoon.errors import InputError
 
 from .declaration import System, Variant
 from .speech2face import SPEECH2FACE
+from .wav2pix import WAV2PIX
 
-SYSTEMS: dict[str, System] = {system.name: system for system in (SPEECH2FACE,)}
+SYSTEMS: dict[str, System] = {system.name: system for system in (SPEECH2FACE, WAV2PIX)}
 
 __all__ = ["SYSTEMS", "System", "Variant", "system", "variant"]
 

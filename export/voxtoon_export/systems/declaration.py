@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voxtoon.errors import InputError
 from voxtoon.front_end import FrontEndSpec
 
 from ..parts import PartSpec
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is known of the faces of a system that draws pictures and no landmarks.
+
+    Parameters
+    ----------
+    size_px
+        Side of a picture.
+    left, right, brows, chin
+        Where the head is in most of them, as shares of the picture's side: its sides at the ears, the brows,
+        the tip of the chin.
+    statistics
+        Mean and standard deviation of what the avatar measures in a picture, by name, for checkpoints that
+        do not tell their own.
+    """
+
+    size_px: int
+    left: float
+    right: float
+    brows: float
+    chin: float
+    statistics: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -22,12 +47,15 @@ class Variant:
         What makes the frames of its encoder.
     parts
         Its networks, by name.
+    picture
+        Of a system whose decoder draws pictures; None where it gives landmarks and a texture.
     """
 
     name: str
     system: str
     front_end: FrontEndSpec
     parts: dict[str, PartSpec]
+    picture: Picture | None = None
 
     @property
     def parameters(self) -> int:

@@ -79,7 +79,7 @@ def as_text(described: dict[str, Any]) -> str:
     """The same as tables for a terminal."""
     blocks = []
     for system in described["systems"]:
-        rows = [("variant", "front end", "part", "parameters", "fp32 MB", "MMACs for 6 s", "role")]
+        rows = [("variant", "front end", "part", "parameters", "fp32 MB", "MMACs a clip", "role")]
         for variant in system["variants"]:
             rows += [
                 (
