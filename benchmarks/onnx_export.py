@@ -4,8 +4,8 @@
 
 The first table is what `voxtoon_export.lowering.onnx` chooses from, the second what
 `voxtoon_export.onnx_graph.with_float16_weights` does. Weights are random, but every batch norm has seen the
-sample voice, so that the voice makes a difference to the last layer and rounding errors show as they would in a
-trained network. onnxsim, onnxslim and onnxconverter-common take part where they are installed.
+sample voice: it makes a difference to the last layer, and rounding errors show as in a trained network.
+onnxsim, onnxslim and onnxconverter-common take part where they are installed.
 """
 
 from __future__ import annotations

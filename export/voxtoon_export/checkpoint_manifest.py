@@ -9,6 +9,7 @@ import numpy as np
 from voxtoon import manifest
 from voxtoon.confidence import DESCRIPTOR
 from voxtoon.errors import InputError
+from voxtoon.golden import WARPED
 
 if TYPE_CHECKING:
     from voxtoon.front_end_spec import FrontEndSpec
@@ -51,7 +52,7 @@ def face_entry(checkpoint: Checkpoint) -> manifest.FaceShape:
     statistics = checkpoint.statistics
     if "mean_landmarks" in statistics:
         landmarks = statistics["mean_landmarks"]
-    elif "decoder" in checkpoint.tensors:
+    elif "decoder" in checkpoint.tensors and _is_warped(checkpoint.variant.parts["decoder"]):
         raise InputError(
             "the checkpoint has a decoder, and no mean landmarks for the warp to start from",
             got=", ".join(statistics) or "no statistics",
@@ -88,6 +89,10 @@ def avatar_statistics_entry(checkpoint: Checkpoint) -> manifest.AvatarStatistics
     """Return mean and deviation of what the avatar measures; None where the checkpoint does not say."""
     found = checkpoint.avatar_statistics
     return None if found is None else manifest.AvatarStatistics(mean=found["mean"], std=found["std"])
+
+
+def _is_warped(decoder: PartSpec) -> bool:
+    return {output.name for output in decoder.outputs} >= WARPED
 
 
 def _vector(array: Array | None) -> manifest.Vector | None:

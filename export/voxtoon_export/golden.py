@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voxtoon.golden import FULL_SCALE, avatar_numbers, kept_values, small_image
+from voxtoon.golden import FULL_SCALE, WARPED, avatar_numbers, kept_values, small_image
 from voxtoon.manifest import AvatarStatistics, FaceShape
 from voxtoon.manifest_json import format_json
 from voxtoon_export.parity import Arrays, Clip
@@ -31,7 +31,7 @@ def golden_files(
     frames: NDArray[np.float32],
     outputs: Mapping[str, Arrays],
     *,
-    face: FaceShape | None,
+    face: FaceShape,
     statistics: AvatarStatistics | None,
 ) -> dict[str, tuple[str, bytes]]:
     """Compute the golden files of a bundle.
@@ -45,7 +45,7 @@ def golden_files(
     outputs
         Part name to what the reference made of it.
     face, statistics
-        What the image and the avatar need; None where the bundle has them not.
+        What the image and the avatar are made with; without statistics there is no avatar.
 
     Returns
     -------
@@ -58,11 +58,12 @@ def golden_files(
     }
     for part, named in outputs.items():
         arrays |= {f"{part}.{name}": kept_values(array) for name, array in named.items()}
-    decoded = outputs.get("decoder")
-    if decoded is not None and face is not None:
+    decoded = outputs.get("decoder", {})
+    warped = decoded.keys() >= WARPED
+    if warped:
         arrays["image"] = small_image(decoded["landmarks"], decoded["texture"], face)
     files = {name: (f"{FOLDER}{name}.npy", _npy(array)) for name, array in arrays.items()}
-    if decoded is not None and face is not None and statistics is not None:
+    if warped and statistics is not None:
         numbers = avatar_numbers(decoded["landmarks"], decoded["texture"], face.mean_landmarks, statistics)
         files["avatar"] = (f"{FOLDER}avatar.json", format_json(numbers).encode())
     return files

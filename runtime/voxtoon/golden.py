@@ -26,6 +26,8 @@ Array = NDArray[Any]
 MAXIMUM_VALUES: Final = 16384
 FULL_SCALE: Final = 32768
 IMAGE_REDUCTION: Final = 4
+WARPED: Final = frozenset({"landmarks", "texture"})
+"""What a decoder gives whose face the runtime warps; another draws its picture itself."""
 
 
 def kept_values(array: Array) -> Array:
@@ -36,9 +38,9 @@ def kept_values(array: Array) -> Array:
 
 def frames_of(samples: NDArray[np.float32], spec: FrontEndSpec) -> NDArray[np.float32]:
     """Return the encoder's input for a clip at the front end's rate: tiled or cut, a batch of one."""
-    from voxtoon.front_end import FrontEnd, tile_clip
+    from voxtoon.front_end import clip_front_end, tile_clip
 
-    return FrontEnd(spec).frames(tile_clip(samples, clip_samples=spec.clip_samples))[None]
+    return clip_front_end(spec).frames(tile_clip(samples, clip_samples=spec.clip_samples))[None]
 
 
 def small_image(landmarks: Array, texture: Array, face: FaceShape) -> NDArray[np.float32]:
@@ -93,12 +95,17 @@ class Golden:
     Raises
     ------
     CheckError
-        The bundle has no golden audio.
+        The bundle has no golden audio, or not of the right kind.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self.audio = np.asarray(self.array("audio"), np.float32) / np.float32(FULL_SCALE)
+        audio = self.array("audio")
+        if audio.dtype != np.int16 or audio.ndim != 1 or not audio.size:
+            raise CheckError(
+                "the golden audio", got=f"{audio.dtype} {list(audio.shape)}", expected="int16 [N]"
+            )
+        self.audio = audio.astype(np.float32) / np.float32(FULL_SCALE)
         self.frames = frames_of(self.audio, bundle.manifest.front_end)
 
     def array(self, name: str) -> Array:

@@ -76,7 +76,11 @@ def test_without_a_decoder_there_is_no_face(tiny_checkpoint):
     clip = sample_voice()
     frames = frames_of(clip.samples, tiny_checkpoint.variant.front_end)
     files = golden_files(
-        clip, frames, {"encoder": {"feature": frames[0, :1, :16, 0]}}, face=None, statistics=None
+        clip,
+        frames,
+        {"encoder": {"feature": frames[0, :1, :16, 0]}},
+        face=face_entry(tiny_checkpoint),
+        statistics=None,
     )
 
     assert set(files) == {"audio", "frames", "encoder.feature"}
