@@ -13,7 +13,7 @@ from voxtoon_export.coreml_reference import ReferenceModel, load
 
 with silenced():
     import coremltools as ct
-    from coremltools.converters.mil.mil import Builder as mb
+    from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  its usual name
     from coremltools.converters.mil.mil import types
 
 # A conversion collects garbage at its end, through everything that torch and coremltools ever made.

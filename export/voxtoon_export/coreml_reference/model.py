@@ -127,11 +127,11 @@ class ReferenceModel:
     def _start(self, inputs: Mapping[str, Array], state: State | None) -> ChainMap[Slot, Any]:
         expected = [item.name for item in self.inputs]
         if sorted(inputs) != sorted(expected):
-            raise InputError("inputs", got=", ".join(sorted(inputs)), expected=", ".join(expected))
+            raise InputError("inputs", got=", ".join(sorted(inputs)) or "none", expected=", ".join(expected))
         kept = {} if state is None else state
         if sorted(kept) != sorted(self._program.states):
             names = ", ".join(sorted(self._program.states))
-            raise InputError("state", got=", ".join(sorted(kept)), expected=names, hint="call make_state()")
+            raise InputError("state", got=", ".join(sorted(kept)) or "none", expected=names or "none")
         values: Values = {
             slot: _as_input(np.asarray(inputs[item.name]), item)
             for item, slot in zip(self.inputs, self._program.input_slots, strict=True)
