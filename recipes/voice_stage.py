@@ -1,0 +1,159 @@
+"""The second stage: a voice encoder that finds the face's feature; face encoder and decoder stay fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recipes.augment import Samples
+from recipes.loss import Speech2FaceLoss
+from recipes.picture_metric import PictureMetric
+from recipes.pool import Pool, mask
+from voxtoon.front_end import FrontEnd, FrontEndSpec, tile_clip
+from voxtoon_export.network import Network, build
+from voxtoon_export.systems import Variant
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """How a voice encoder is trained.
+
+    Attributes
+    ----------
+    epochs, batch, learning_rate, weight_decay
+        Of AdamW with one cycle of the learning rate.
+    crop_frames
+        Length of a training example; the encoder needs 259.
+    clean
+        Share of examples from voices that no channel has touched.
+    mixup
+        Share of batches in which two voices, and their faces' features, are blended.
+    paper_weight
+        Of the paper's loss.
+    picture_weight
+        Of the squared error of the picture (`PictureMetric`).
+    """
+
+    epochs: int = 120
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    crop_frames: int = 298
+    clean: float = 0.15
+    mixup: float = 0.5
+    paper_weight: float = 1e-3
+    picture_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class VoiceTargets:
+    """What a voice's feature is drawn to.
+
+    Attributes
+    ----------
+    features
+        v_f, of the published face, [n, D].
+    components
+        Of its picture, [n, components]; perhaps blended with what teachers make of the voice.
+    """
+
+    features: Tensor
+    components: Tensor
+
+
+def train_voice_stage(
+    pool: Pool,
+    targets: VoiceTargets,
+    variant: Variant,
+    loss: Speech2FaceLoss,
+    metric: PictureMetric,
+    settings: VoiceSettings,
+    *,
+    seed: int,
+    log: Callable[[str], None] = print,
+) -> Network:
+    """Train the encoder of a variant.
+
+    Parameters
+    ----------
+    pool
+        Frames of the training voices.
+    targets
+        In the same order.
+    variant
+        Whose encoder is trained.
+    loss, metric
+        The two terms, see `VoiceSettings`.
+    settings, seed
+        How.
+    log
+        Takes one line per tenth of the epochs.
+
+    Returns
+    -------
+    Network
+        In evaluation mode.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    encoder = build(variant.parts["encoder"])
+    with torch.no_grad():
+        encoder.fc2.bias.copy_(targets.features.mean(dim=0))  # type: ignore[union-attr, operator]
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    count = len(targets.features)
+    steps = max(1, count // settings.batch)
+    optimiser = torch.optim.AdamW(
+        encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=max(2, steps * settings.epochs), pct_start=0.15
+    )
+    for epoch in range(settings.epochs):
+        total = 0.0
+        for voices in np.array_split(rng.permutation(count), steps):
+            frames, features, components = _batch(pool, targets, voices, settings, rng)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                found = encoder(frames)
+            found = found.float()
+            error = (metric.components(found) - components).square().sum(dim=1).mean()
+            term = settings.picture_weight * error + settings.paper_weight * loss(found, features)
+            optimiser.zero_grad()
+            term.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            total += error.item()
+        if (epoch + 1) % max(1, settings.epochs // 10) == 0:
+            log(f"voice stage: epoch {epoch + 1} of {settings.epochs}, picture error {total / steps:.3f}")
+    return encoder.eval()
+
+
+@torch.no_grad()
+def voice_feature(encoder: Network, voice: Samples, spec: FrontEndSpec) -> NDArray[np.float32]:
+    """The feature of one voice, [D], as the runtime finds it: repeated up to a clip, then framed."""
+    if len(voice) < spec.clip_samples:
+        voice = tile_clip(voice, clip_samples=spec.clip_samples)
+    frames = FrontEnd(spec).frames(voice)
+    feature: NDArray[np.float32] = encoder(torch.from_numpy(frames)[None])[0].numpy()
+    return feature
+
+
+def _batch(
+    pool: Pool,
+    targets: VoiceTargets,
+    voices: NDArray[np.intp],
+    settings: VoiceSettings,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    frames = mask(pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean), rng)
+    rows = torch.from_numpy(voices)
+    blended = (frames, targets.features[rows], targets.components[rows])
+    if rng.random() < settings.mixup:
+        share, other = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(len(voices)))
+        share = max(share, 1.0 - share)
+        blended = tuple(share * x + (1.0 - share) * x[other] for x in blended)  # type: ignore[assignment]
+    return blended
