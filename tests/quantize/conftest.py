@@ -1,0 +1,51 @@
+"""Small graphs, and what they compute in either precision."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from voxtoon.engines.onnx import load
+
+TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float64): TensorProto.DOUBLE}
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """A model of nodes ``(operator, inputs, output, attributes)`` from ``x`` to ``y``, checked."""
+
+    def make(nodes, tensors, shape, dtype=np.float32, *, rank=4):
+        kind = TYPES[np.dtype(dtype)]
+        graph = helper.make_graph(
+            [
+                helper.make_node(op, inputs, [output], **attributes)
+                for op, inputs, output, attributes in nodes
+            ],
+            "small",
+            [helper.make_tensor_value_info("x", kind, shape)],
+            [helper.make_tensor_value_info("y", kind, [f"y{axis}" for axis in range(rank)])],
+            [
+                numpy_helper.from_array(
+                    np.asarray(array, dtype if np.asarray(array).dtype.kind == "f" else None), name
+                )
+                for name, array in tensors.items()
+            ],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+        onnx.checker.check_model(model)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compute():
+    """Run a model on ``x``: float32 by onnxruntime, float64 by ONNX's reference, which has every operator."""
+
+    def run(model, x):
+        if x.dtype == np.float64:
+            return ReferenceEvaluator(model).run(None, {"x": x})[0]
+        return load(model.SerializeToString(), precision="fp32", threads=1).run({"x": x})["y"]
+
+    return run
