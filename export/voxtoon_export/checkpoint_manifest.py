@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from voxtoon import manifest
+from voxtoon.avatar import MEASUREMENTS
 from voxtoon.confidence import DESCRIPTOR
 from voxtoon.errors import InputError
-from voxtoon.golden import WARPED
 
 if TYPE_CHECKING:
     from voxtoon.front_end_spec import FrontEndSpec
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 IMAGE_SIZE_PX = 224
 WARP = manifest.Warp(order=1, regularisation=0.1, boundary_points_per_edge=1)
-LANDMARKS = 68
 
 
 def part_entry(part: PartSpec, front_end: FrontEndSpec, *, licence: str) -> manifest.Part:
@@ -42,32 +40,32 @@ def tensor_entry(tensor: TensorSpec) -> manifest.TensorSpec:
 
 
 def face_entry(checkpoint: Checkpoint) -> manifest.FaceShape:
-    """Return the mean face of a checkpoint.
+    """Return what the manifest says of a checkpoint's faces.
 
     Raises
     ------
     InputError
-        It has a decoder, and no mean landmarks to warp from.
+        It has a decoder that gives landmarks and a texture, and no mean landmarks to warp from.
     """
-    statistics = checkpoint.statistics
+    statistics, picture = checkpoint.statistics, checkpoint.variant.picture
+    shape = manifest.FaceShape(
+        image_size_px=IMAGE_SIZE_PX,
+        mean_feature=_vector(statistics.get("mean_feature")),
+        feature_std=_vector(statistics.get("feature_std")),
+    )
+    if picture is not None:
+        head = manifest.Head(picture.left, picture.right, picture.brows, picture.chin)
+        return replace(shape, image_size_px=picture.size_px, head=head)
     if "mean_landmarks" in statistics:
-        landmarks = statistics["mean_landmarks"]
-    elif "decoder" in checkpoint.tensors and _is_warped(checkpoint.variant.parts["decoder"]):
+        mean_landmarks = tuple((float(x), float(y)) for x, y in statistics["mean_landmarks"])
+        return replace(shape, topology="ibug68", mean_landmarks=mean_landmarks, warp=WARP)
+    if "decoder" in checkpoint.tensors:
         raise InputError(
             "the checkpoint has a decoder, and no mean landmarks for the warp to start from",
             got=", ".join(statistics) or "no statistics",
             hint="store statistics.mean_landmarks [68, 2] in it, or export the encoder alone",
         )
-    else:
-        landmarks = np.zeros((LANDMARKS, 2), np.float32)  # nothing is decoded, and nothing warped
-    return manifest.FaceShape(
-        image_size_px=IMAGE_SIZE_PX,
-        topology="ibug68",
-        mean_landmarks=tuple((float(x), float(y)) for x, y in landmarks),
-        warp=WARP,
-        mean_feature=_vector(statistics.get("mean_feature")),
-        feature_std=_vector(statistics.get("feature_std")),
-    )
+    return shape
 
 
 def domain_entry(checkpoint: Checkpoint) -> manifest.Domain | None:
@@ -86,13 +84,21 @@ def domain_entry(checkpoint: Checkpoint) -> manifest.Domain | None:
 
 
 def avatar_statistics_entry(checkpoint: Checkpoint) -> manifest.AvatarStatistics | None:
-    """Return mean and deviation of what the avatar measures; None where the checkpoint does not say."""
-    found = checkpoint.avatar_statistics
-    return None if found is None else manifest.AvatarStatistics(mean=found["mean"], std=found["std"])
+    """Return mean and deviation of what the avatar measures; None where nobody says.
 
-
-def _is_warped(decoder: PartSpec) -> bool:
-    return {output.name for output in decoder.outputs} >= WARPED
+    Those that a system declares for its pictures stand in for a checkpoint's own. What they leave out does
+    not vary: its deviation is 0, which keeps the avatar's parameter neutral.
+    """
+    found, picture = checkpoint.avatar_statistics, checkpoint.variant.picture
+    if found is not None:
+        return manifest.AvatarStatistics(mean=found["mean"], std=found["std"])
+    if picture is None:
+        return None
+    declared = {name: picture.statistics.get(name, (0.0, 0.0)) for name in MEASUREMENTS}
+    return manifest.AvatarStatistics(
+        mean={name: mean for name, (mean, _) in declared.items()},
+        std={name: std for name, (_, std) in declared.items()},
+    )
 
 
 def _vector(array: Array | None) -> manifest.Vector | None:

@@ -191,7 +191,13 @@ def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
     notes = [f"the checkpoint has no {name}: the bundle has none" for name in missing]
     if "decoder" in missing:
         notes.append("without a decoder the bundle gives features, no faces and no avatars")
-    if "decoder" not in missing and checkpoint.avatar_statistics is None:
+    elif checkpoint.variant.picture is not None:
+        notes.append("the decoder draws pictures without landmarks: the avatar's geometry is neutral")
+        if checkpoint.avatar_statistics is None:
+            notes.append(
+                "the checkpoint has no avatar statistics: those of the system's declaration are taken"
+            )
+    elif checkpoint.avatar_statistics is None:
         notes.append("the checkpoint has no avatar statistics: the bundle gives faces, no avatars")
     return tuple(notes)
 

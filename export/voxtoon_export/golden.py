@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voxtoon.golden import FULL_SCALE, WARPED, avatar_numbers, kept_values, small_image
+from voxtoon.golden import FULL_SCALE, avatar_numbers, kept_values, small_image
 from voxtoon.manifest import AvatarStatistics, FaceShape
 from voxtoon.manifest_json import format_json
 from voxtoon_export.parity import Arrays, Clip
@@ -58,13 +58,12 @@ def golden_files(
     }
     for part, named in outputs.items():
         arrays |= {f"{part}.{name}": kept_values(array) for name, array in named.items()}
-    decoded = outputs.get("decoder", {})
-    warped = decoded.keys() >= WARPED
-    if warped:
-        arrays["image"] = small_image(decoded["landmarks"], decoded["texture"], face)
+    decoded = outputs.get("decoder")
+    if decoded is not None:
+        arrays["image"] = small_image(decoded, face)
     files = {name: (f"{FOLDER}{name}.npy", _npy(array)) for name, array in arrays.items()}
-    if warped and statistics is not None:
-        numbers = avatar_numbers(decoded["landmarks"], decoded["texture"], face.mean_landmarks, statistics)
+    if decoded is not None and statistics is not None:
+        numbers = avatar_numbers(decoded, face, statistics)
         files["avatar"] = (f"{FOLDER}avatar.json", format_json(numbers).encode())
     return files
 

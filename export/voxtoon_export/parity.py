@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voxtoon.agreement import Agreement, Tolerance, worst
 from voxtoon.errors import CheckError, InputError
-from voxtoon.golden import WARPED, frames_of, small_image
+from voxtoon.golden import frames_of, small_image
 from voxtoon.verification import agreement_with, run_part
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def reference_cases(
     for clip in clips:
         known: dict[str, NDArray[np.float32]] = {"frames": frames_of(clip.samples, front_end)}
         for name, (part, module) in modules.items():
-            if face is not None and known.keys() >= WARPED:
-                known["image"] = small_image(known["landmarks"], known["texture"], face)
+            if face is not None and known.keys() >= {"landmarks", "texture"}:
+                known["image"] = small_image(known, face)
             for label, inputs in _inputs(part, known):
                 outputs = torch_outputs(module, part, inputs)
                 cases[name].append(Case(f"{clip.name}{label}", inputs, outputs))

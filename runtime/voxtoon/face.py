@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .confidence import CONFIDENCE_FLOOR, Reason
+from .errors import CheckError
 from .warp import warp
 
 if TYPE_CHECKING:
     from .avatar import AvatarStatistics
+    from .manifest import FaceShape, Head
+
+Geometry = Literal["reconstructed", "neutral"]
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
     """A reconstruction: an average-looking face that fits a voice, never a likeness of a person.
+
+    A decoder gives either landmarks with a texture, or the picture itself; what it does not give is None.
 
     Attributes
     ----------
@@ -28,6 +36,10 @@ class Face:
         68 points in iBUG order, (x, y) in pixels, [68, 2]: of this face, and of the mean shape.
     texture
         The face registered to the mean shape, [H, W, 3], RGB in [0, 1].
+    picture
+        The face as it was drawn, [H, W, 3], RGB in [0, 1].
+    head
+        Where the head is in most such pictures, where the bundle knows.
     confidence
         From 0 to 1, see `voxtoon.confidence`.
     confidence_floor
@@ -44,10 +56,12 @@ class Face:
         Of the warp that makes the image.
     """
 
-    feature: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-    texture: NDArray[np.float32]
-    mean_landmarks: NDArray[np.float32]
+    feature: Array
+    landmarks: Array | None = None
+    texture: Array | None = None
+    mean_landmarks: Array | None = None
+    picture: Array | None = None
+    head: Head | None = None
     confidence: float = 1.0
     confidence_floor: float = CONFIDENCE_FLOOR
     reason: Reason = "ok"
@@ -57,9 +71,19 @@ class Face:
     warp_regularisation: float = 0.1
     warp_boundary_points_per_edge: int = 1
 
+    @property
+    def geometry(self) -> Geometry:
+        """``neutral`` where there are no landmarks: the avatar has nobody's features then."""
+        return "neutral" if self.landmarks is None else "reconstructed"
+
     @cached_property
-    def image(self) -> NDArray[np.float32]:
-        """The texture warped to the landmarks, [H, W, 3], RGB in [0, 1]."""
+    def image(self) -> Array:
+        """The picture, or the texture warped to the landmarks: [H, W, 3], RGB in [0, 1]."""
+        if self.picture is not None:
+            return self.picture
+        assert self.texture is not None
+        assert self.landmarks is not None
+        assert self.mean_landmarks is not None
         return warp(
             self.texture,
             self.landmarks,
@@ -81,5 +105,40 @@ class Face:
             "reason": self.reason,
             "speech_s": round(self.speech_s, 3),
             "narrowband": self.narrowband,
-            "landmarks": [[round(float(value), 2) for value in point] for point in self.landmarks],
+            "geometry": self.geometry,
+            "landmarks": None
+            if self.landmarks is None
+            else [[round(float(value), 2) for value in point] for point in self.landmarks],
         }
+
+
+def decoded_face(feature: Array, outputs: Mapping[str, Array], shape: FaceShape) -> Face:
+    """The face of a decoder's outputs, taken at their word: confidence 1.
+
+    Parameters
+    ----------
+    feature
+        What was decoded, [D].
+    outputs
+        Batches of one: ``image``, or ``landmarks`` and ``texture``.
+    shape
+        The manifest's.
+
+    Raises
+    ------
+    CheckError
+        When they are neither, or the manifest does not tell what the landmarks need.
+    """
+    if "image" in outputs:
+        return Face(feature, picture=outputs["image"][0], head=shape.head)
+    if not {"landmarks", "texture"} <= outputs.keys() or shape.mean_landmarks is None or shape.warp is None:
+        expected = "image, or landmarks and texture with their mean shape and warp"
+        raise CheckError("the decoder makes no face", got=", ".join(outputs), expected=expected)
+    return Face(
+        feature,
+        landmarks=outputs["landmarks"][0],
+        texture=outputs["texture"][0],
+        mean_landmarks=np.array(shape.mean_landmarks, np.float32),
+        warp_regularisation=shape.warp.regularisation,
+        warp_boundary_points_per_edge=shape.warp.boundary_points_per_edge,
+    )

@@ -1,7 +1,7 @@
 """The golden arrays of a bundle: a voice, and what torch made of it on the whole way to the avatar.
 
 Names in the manifest: ``audio`` (int16, 16 kHz), ``frames``, ``<part>.<output>`` for every part, ``image``
-(the face after the warp, at a quarter of its size) and ``avatar`` (its parameters, JSON).
+(the face, after the warp where there is one, at a quarter of its size) and ``avatar`` (its parameters, JSON).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from voxtoon.errors import CheckError
 
 if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
+    from voxtoon.face import Face
     from voxtoon.front_end_spec import FrontEndSpec
     from voxtoon.manifest import AvatarStatistics, FaceShape, Part
 
@@ -26,8 +27,6 @@ Array = NDArray[Any]
 MAXIMUM_VALUES: Final = 16384
 FULL_SCALE: Final = 32768
 IMAGE_REDUCTION: Final = 4
-WARPED: Final = frozenset({"landmarks", "texture"})
-"""What a decoder gives whose face the runtime warps; another draws its picture itself."""
 
 
 def kept_values(array: Array) -> Array:
@@ -43,22 +42,19 @@ def frames_of(samples: NDArray[np.float32], spec: FrontEndSpec) -> NDArray[np.fl
     return clip_front_end(spec).frames(tile_clip(samples, clip_samples=spec.clip_samples))[None]
 
 
-def small_image(landmarks: Array, texture: Array, face: FaceShape) -> NDArray[np.float32]:
-    """Warp a decoder's outputs (batches of one) to the face, and reduce it: each pixel the mean of 4 x 4.
+def small_image(decoded: Mapping[str, Array], shape: FaceShape) -> NDArray[np.float32]:
+    """Reduce the face of a decoder's outputs (batches of one): each pixel the mean of 4 x 4.
 
     Returns
     -------
     [1, H / 4, W / 4, 3]
-    """
-    from voxtoon.warp import warp
 
-    image = warp(
-        texture[0],
-        landmarks[0],
-        face.mean_landmarks,
-        regularisation=face.warp.regularisation,
-        boundary_points_per_edge=face.warp.boundary_points_per_edge,
-    )
+    Raises
+    ------
+    CheckError
+        The outputs make no face.
+    """
+    image = _face(decoded, shape).image
     height, width, channels = image.shape
     blocks = image.reshape(
         height // IMAGE_REDUCTION, IMAGE_REDUCTION, width // IMAGE_REDUCTION, IMAGE_REDUCTION, channels
@@ -67,19 +63,19 @@ def small_image(landmarks: Array, texture: Array, face: FaceShape) -> NDArray[np
 
 
 def avatar_numbers(
-    landmarks: Array, texture: Array, mean_landmarks: ArrayLike, statistics: AvatarStatistics
+    decoded: Mapping[str, Array], shape: FaceShape, statistics: AvatarStatistics
 ) -> dict[str, float]:
     """Return the avatar parameters of a decoder's outputs (batches of one), at full confidence."""
     from voxtoon import avatar
 
-    return avatar.avatar_parameters(
-        landmarks=landmarks[0],
-        texture=texture[0],
-        mean_landmarks=mean_landmarks,
-        statistics=avatar.AvatarStatistics(mean=statistics.mean, std=statistics.std),
-        confidence=1.0,
-        confidence_floor=0.0,
-    ).numbers()
+    known = avatar.AvatarStatistics(mean=statistics.mean, std=statistics.std)
+    return avatar.face_parameters(_face(decoded, shape), statistics=known).numbers()
+
+
+def _face(decoded: Mapping[str, Array], shape: FaceShape) -> Face:
+    from voxtoon.face import decoded_face
+
+    return decoded_face(np.empty(0, np.float32), decoded, shape)
 
 
 class Golden:

@@ -12,8 +12,8 @@ from .confidence import LEAST_SPEECH_S, domain_descriptor, sound_seconds
 from .front_end import tile_clip
 from .speech import SAMPLE_RATE_HZ, WINDOW_SAMPLES, SpeechDetector, is_narrowband
 
-KEPT_WINDOWS = 5
-"""Half a minute of six-second windows; more speech changes the mean feature little."""
+KEPT_S = 30
+"""Seconds of windows that are remembered; more speech changes the mean feature little."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Listener:
     """Hears a 16 kHz signal in consecutive windows of one clip and remembers the best of them.
 
     A signal no longer than a clip is one window, repeated up to the clip's length as the paper does; so is
-    the unfinished window at the end of a longer one. Windows with less than a second of speech count only
-    where there is no other. However the signal is cut into calls, what was heard is the same.
+    the unfinished window at the end of a longer one. Windows with less than a second of speech, or less than
+    half of a window where that is shorter, count only where there is no other. However the signal is cut into
+    calls, what was heard is the same.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ class Listener:
         self._encode = encode
         self._threshold = threshold
         self._clip = np.empty(clip_samples, np.float32)
+        self._kept_windows = max(1, KEPT_S * SAMPLE_RATE_HZ // clip_samples)
+        self._least_speech_s = min(LEAST_SPEECH_S, clip_samples / SAMPLE_RATE_HZ / 2)
         self.reset()
 
     def reset(self) -> None:
@@ -117,8 +120,8 @@ class Listener:
         unfinished = self._clip[: self._filled]
         windows = self._best
         if self._window_stretches > 0:
-            windows = _best_of([*windows, self._listen(unfinished)])
-        chosen = [window for window in windows if window.speech_s >= LEAST_SPEECH_S] or windows
+            windows = self._best_of([*windows, self._listen(unfinished)])
+        chosen = [window for window in windows if window.speech_s >= self._least_speech_s] or windows
         if not chosen:  # nobody spoke: still a face, of no confidence
             chosen = [self._listen(unfinished if self._filled else self._clip)]
         weights = np.array([window.speech_s for window in chosen]) if windows else np.ones(1)
@@ -133,9 +136,9 @@ class Listener:
 
     def _close_window(self) -> None:
         self._closed_sound_s += sound_seconds(self._clip)
-        full = len(self._best) == KEPT_WINDOWS
+        full = len(self._best) == self._kept_windows
         if _seconds(self._window_stretches) > (self._best[-1].speech_s if full else 0.0):
-            self._best = _best_of([*self._best, self._listen(self._clip)])
+            self._best = self._best_of([*self._best, self._listen(self._clip)])
         self._filled = 0
         self._window_stretches = 0
 
@@ -148,11 +151,10 @@ class Listener:
             narrowband=is_narrowband(clip),
         )
 
+    def _best_of(self, windows: list[_Window]) -> list[_Window]:
+        """The windows with the most speech, most first; of equal ones the earlier."""
+        return sorted(windows, key=lambda window: -window.speech_s)[: self._kept_windows]
+
 
 def _seconds(stretches: int) -> float:
     return stretches * WINDOW_SAMPLES / SAMPLE_RATE_HZ
-
-
-def _best_of(windows: list[_Window]) -> list[_Window]:
-    """The windows with the most speech, most first; of equal ones the earlier."""
-    return sorted(windows, key=lambda window: -window.speech_s)[:KEPT_WINDOWS]

@@ -103,13 +103,28 @@ class Warp:
 
 
 @dataclass(frozen=True)
+class Head:
+    """Where the head is in most pictures of a decoder that draws them itself, as shares of their side."""
+
+    left: NotNegative
+    right: NotNegative
+    brows: NotNegative
+    chin: NotNegative
+
+
+@dataclass(frozen=True)
 class FaceShape:
-    """The mean face: landmarks in pixels of the face, and the feature's mean and standard deviation."""
+    """The faces of a bundle: their size, what the landmarks or the picture need, the feature's statistics.
+
+    A decoder that gives landmarks and a texture needs the topology, the mean landmarks in pixels of the face
+    and the warp; one that draws the picture itself has none of them, and perhaps a head.
+    """
 
     image_size_px: Size
-    topology: Literal["ibug68"]
-    mean_landmarks: Annotated[tuple[Point, ...], Items(68, 68)]
-    warp: Warp
+    topology: Literal["ibug68"] | None = None
+    mean_landmarks: Annotated[tuple[Point, ...], Items(68, 68)] | None = None
+    warp: Warp | None = None
+    head: Head | None = None
     mean_feature: Vector | None = None
     feature_std: Vector | None = None
 

@@ -28,6 +28,7 @@ def check_references(manifest: Manifest) -> None:
     _check_listed("model_card", manifest.model_card, manifest.files, "files")
     _check_names(manifest.files)
     _check_lengths(manifest)
+    _check_face(manifest)
 
 
 def _check_once(what: str, names: Iterable[str]) -> None:
@@ -72,6 +73,18 @@ def _check_lengths(manifest: Manifest) -> None:
             _check_length("domain.whitener, each row", row, len(domain.mean))
     if statistics is not None and statistics.mean.keys() != statistics.std.keys():
         raise CheckError(f"{MANIFEST_NAME}.avatar_statistics", expected="mean and std of the same parameters")
+
+
+def _check_face(manifest: Manifest) -> None:
+    face = manifest.face
+    geometry = {"topology": face.topology, "mean_landmarks": face.mean_landmarks, "warp": face.warp}
+    missing = ", ".join(name for name, value in geometry.items() if value is None)
+    decoded = {output.name for part in manifest.parts if part.name == "decoder" for output in part.outputs}
+    if missing and (len(missing.split(", ")) < len(geometry) or "landmarks" in decoded):
+        raise CheckError(f"{MANIFEST_NAME}.face", got=f"no {missing}", expected=", ".join(geometry))
+    head = face.head
+    if head is not None and not (head.left < head.right <= 1 and head.brows < head.chin <= 1):
+        raise CheckError(f"{MANIFEST_NAME}.face.head", expected="left < right <= 1 and brows < chin <= 1")
 
 
 def _check_length(where: str, values: tuple[Any, ...], length: int) -> None:

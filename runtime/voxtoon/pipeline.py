@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from .audio import MINIMUM_S, check_samples
 from .confidence import CONFIDENCE_FLOOR, DESCRIPTOR, Confidence, DomainStatistics, confidence
 from .errors import InputError
-from .face import Face
-from .front_end import FrontEnd, FrontEndSpec
+from .face import Face, decoded_face
+from .front_end import FrontEndSpec, clip_front_end
 from .listener import Heard, Listener
 from .resample import MODEL_RATE_HZ, Resampler
 from .speech import SpeechDetector
@@ -50,18 +50,16 @@ class Pipeline:
         self, bundle: Bundle, *, engine: str = "auto", precision: str = "auto", threads: int | None = None
     ) -> None:
         manifest = bundle.manifest
-        shape = manifest.face
-        if shape.warp.order != 1:
+        self._shape = shape = manifest.face
+        if shape.warp is not None and shape.warp.order != 1:
             raise InputError("order of the bundle's warp", got=shape.warp.order, expected=1)
         self._open: Callable[[str], Session] = partial(
             bundle.session, engine=engine, precision=precision, threads=threads
         )
-        self._front_end = FrontEnd(_front_end_spec(manifest))
+        self._front_end = clip_front_end(_front_end_spec(manifest))
         self._speech_part, self._speech_threshold = _voice_activity(manifest)
         self._domain = _domain(manifest)
         self._avatar_statistics = _avatar_statistics(manifest)
-        self._warp = shape.warp
-        self._mean_landmarks = np.array(shape.mean_landmarks, np.float32)
         self._mean_feature = None if shape.mean_feature is None else np.array(shape.mean_feature, np.float32)
 
     def feature(self, samples: ArrayLike, *, sample_rate: int) -> NDArray[np.float32]:
@@ -97,15 +95,8 @@ class Pipeline:
         """
         vector = self._exaggerated(_checked_feature(feature), exaggeration)
         decoded = self._open("decoder").run({"feature": vector[np.newaxis]})
-        return Face(
-            feature=vector,
-            landmarks=decoded["landmarks"][0],
-            texture=decoded["texture"][0],
-            mean_landmarks=self._mean_landmarks,
-            avatar_statistics=self._avatar_statistics,
-            warp_regularisation=self._warp.regularisation,
-            warp_boundary_points_per_edge=self._warp.boundary_points_per_edge,
-        )
+        face = decoded_face(vector, decoded, self._shape)
+        return replace(face, avatar_statistics=self._avatar_statistics)
 
     def reconstruct(self, samples: ArrayLike, *, sample_rate: int, exaggeration: float = 0.0) -> Face:
         """The face that fits a voice.

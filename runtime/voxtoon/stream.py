@@ -21,6 +21,8 @@ State = Literal["listening", "draft", "stable"]
 STABLE_SPEECH_S = 3.0
 STABLE_MOVE_PX = 0.5
 """Root mean square over the landmarks: an eighth of how far faces lie from the mean face."""
+STABLE_CHANGE = 0.02
+"""Root mean square over the pixels of a picture without landmarks: five steps of 255."""
 
 
 class CallStream:
@@ -78,7 +80,7 @@ class CallStream:
         """``listening`` before the first face worth showing, then ``draft``, and ``stable`` once it settles.
 
         A face settles after 3 s of speech when its landmarks move by less than half a pixel from one update
-        to the next; it may become a draft again.
+        to the next, or its picture hardly changes where it has no landmarks; it may become a draft again.
         """
         return self._state
 
@@ -151,7 +153,7 @@ class CallStream:
 
     def _expect_first(self) -> None:
         self._due_s = self._first_s
-        self._last: NDArray[np.float32] | None = None
+        self._last: Face | None = None
 
     def _check_open(self) -> None:
         if self._closed:
@@ -171,15 +173,18 @@ class CallStream:
 
     def _update(self) -> Face:
         face = self._pipeline.face_of(self._listener.heard(), exaggeration=self._exaggeration)
-        settled = self._last is not None and _moved_px(face.landmarks, self._last) < STABLE_MOVE_PX
+        settled = self._last is not None and _stands_still(face, self._last)
         if not face.is_confident:
             self._state = "listening"
         else:
             self._state = "stable" if settled and face.speech_s >= STABLE_SPEECH_S else "draft"
-        self._last = face.landmarks
+        self._last = face
         return face
 
 
-def _moved_px(landmarks: NDArray[np.float32], before: NDArray[np.float32]) -> float:
-    """Root mean square distance between the points of two shapes."""
-    return float(np.sqrt(np.square(landmarks - before).sum(axis=1).mean()))
+def _stands_still(face: Face, before: Face) -> bool:
+    """Whether a face has hardly changed: its landmarks or, where it has none, its picture."""
+    if face.landmarks is None or before.landmarks is None:
+        return float(np.square(face.image - before.image).mean()) < STABLE_CHANGE**2
+    moves_px = face.landmarks - before.landmarks
+    return float(np.square(moves_px).sum(axis=1).mean()) < STABLE_MOVE_PX**2

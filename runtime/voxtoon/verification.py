@@ -15,7 +15,7 @@ import numpy as np
 
 from voxtoon.agreement import Agreement, Tolerance, compare
 from voxtoon.errors import CheckError, VoxtoonError
-from voxtoon.golden import WARPED, Array, Golden, avatar_numbers, kept_values, small_image
+from voxtoon.golden import Array, Golden, avatar_numbers, kept_values, small_image
 
 if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
@@ -184,13 +184,9 @@ def _pipeline_checks(bundle: Bundle, golden: Golden) -> Iterator[Check]:
     for _, file_format, precision in sorted(item for item in held if item[0] == "encoder"):
         if ("decoder", file_format, precision) not in held:
             continue
-        tolerance = IMAGE_TOLERANCES.get(precision, IMAGE_TOLERANCE)
-        declared = [output.name for output in manifest.part("decoder").outputs]
-        wanted = {name: (f"decoder.{name}", tolerance) for name in declared}
-        if set(declared) >= WARPED:
-            wanted = {"image": ("image", tolerance)}
-            if manifest.avatar_statistics is not None:
-                wanted["avatar"] = ("avatar", AVATAR_TOLERANCES.get(precision, AVATAR_TOLERANCE))
+        wanted = {"image": ("image", IMAGE_TOLERANCES.get(precision, IMAGE_TOLERANCE))}
+        if manifest.avatar_statistics is not None:
+            wanted["avatar"] = ("avatar", AVATAR_TOLERANCES.get(precision, AVATAR_TOLERANCE))
         yield from _checks(
             ("pipeline", file_format, precision),
             partial(_whole_way, bundle, golden, file_format, precision),
@@ -203,12 +199,9 @@ def _whole_way(bundle: Bundle, golden: Golden, file_format: str, precision: str)
     manifest = bundle.manifest
     feature = run_part(_session(bundle, "encoder", file_format, precision), {"frames": golden.frames})
     decoded = run_part(_session(bundle, "decoder", file_format, precision), feature)
-    if not decoded.keys() >= WARPED:
-        return decoded
-    landmarks, texture = decoded["landmarks"], decoded["texture"]
-    outputs: dict[str, Array] = {"image": small_image(landmarks, texture, manifest.face)}
+    outputs: dict[str, Array] = {"image": small_image(decoded, manifest.face)}
     if manifest.avatar_statistics is not None:
-        numbers = avatar_numbers(landmarks, texture, manifest.face.mean_landmarks, manifest.avatar_statistics)
+        numbers = avatar_numbers(decoded, manifest.face, manifest.avatar_statistics)
         outputs["avatar"] = np.array([numbers[name] for name in sorted(numbers)])
     return outputs
 

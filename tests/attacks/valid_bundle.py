@@ -145,6 +145,7 @@ def manifest(files=FILES):
             "mean_feature": [0.0, 0.5, 1.0, -1.0],
             "feature_std": [1.0, 1.0, 2.0, 1.0],
             "warp": {"order": 1, "regularisation": 0.1, "boundary_points_per_edge": 1},
+            "head": None,
         },
         "domain": {
             "descriptor": "log_mel_mean_std",

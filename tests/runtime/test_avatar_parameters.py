@@ -188,7 +188,9 @@ def test_statistics_that_do_not_fit_are_refused(faces, statistics):
 
 
 def test_a_face_is_drawn_by_its_own_statistics_and_confidence(faces, statistics, parameters_of):
-    face = SimpleNamespace(**faces[0], confidence=0.7, confidence_floor=FLOOR, avatar_statistics=statistics)
+    face = SimpleNamespace(
+        **faces[0], picture=None, confidence=0.7, confidence_floor=FLOOR, avatar_statistics=statistics
+    )
     assert draw_avatar(face, gain=2, skin="sage").parameters == parameters_of(
         faces[0], confidence=0.7, gain=2, skin="sage"
     )

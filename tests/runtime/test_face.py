@@ -32,7 +32,15 @@ def test_a_face_is_shown_from_the_floor_on(face, confidence, confident):
 
 def test_a_face_is_told_as_json_without_its_pixels(face):
     told = json.loads(json.dumps(face.to_json()))
-    assert set(told) == {"confidence", "confidence_floor", "reason", "speech_s", "narrowband", "landmarks"}
+    assert set(told) == {
+        "confidence",
+        "confidence_floor",
+        "reason",
+        "speech_s",
+        "narrowband",
+        "geometry",
+        "landmarks",
+    }
     assert np.shape(told["landmarks"]) == (68, 2)
 
 

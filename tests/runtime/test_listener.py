@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxtoon.listener import KEPT_WINDOWS, Listener
+from voxtoon.listener import KEPT_S, Listener
 from voxtoon.speech import SpeechDetector
 
 RATE_HZ = 16_000
 CLIP_SAMPLES = 62 * 512  # about two seconds
+KEPT_WINDOWS = KEPT_S * RATE_HZ // CLIP_SAMPLES
 STRETCH_S = 0.032
 
 

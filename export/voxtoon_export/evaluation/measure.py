@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from voxtoon.errors import InputError
 from voxtoon_export.evaluation.data import SAMPLE_RATE_HZ, Clip, read_face, read_voice, shrink
 from voxtoon_export.evaluation.fidelity import PrincipalComponents, fit_components
 
@@ -103,7 +104,7 @@ def measure_bundle(
     Raises
     ------
     InputError
-        If a file of the data folder is not what it should be.
+        If a file of the data folder is not what it should be, or the bundle's faces have no landmarks.
     """
     pipeline = bundle.pipeline(engine=engine, precision=precision, threads=threads)
     features: dict[float, list[Floats]] = {length_s: [] for length_s in LENGTHS_S}
@@ -114,6 +115,10 @@ def measure_bundle(
             heard = voice[: round(length_s * SAMPLE_RATE_HZ)]
             found.append(pipeline.feature(heard, sample_rate=SAMPLE_RATE_HZ))
         face = pipeline.decode(features[LENGTHS_S[-1]][-1])
+        if face.landmarks is None:
+            raise InputError(
+                "this bundle cannot be evaluated", got="faces without landmarks", expected="landmarks"
+            )
         drawn.append(shrink(face.image))
         landmarks.append(face.landmarks)
         avatars.append(_avatar(face))
@@ -139,19 +144,11 @@ def _mean_feature(bundle: Bundle, size: int) -> Floats:
 
 def _avatar(face: Face) -> list[float] | None:
     """The numbers an avatar is drawn from, with no hold on the differences for want of confidence."""
-    from voxtoon.avatar import avatar_parameters
+    from voxtoon.avatar import face_parameters
 
     if face.avatar_statistics is None:
         return None
-    parameters = avatar_parameters(
-        landmarks=face.landmarks,
-        texture=face.texture,
-        mean_landmarks=face.mean_landmarks,
-        statistics=face.avatar_statistics,
-        confidence=1.0,
-        confidence_floor=0.0,
-    )
-    return list(parameters.numbers().values())
+    return list(face_parameters(face, statistics=face.avatar_statistics).numbers().values())
 
 
 def _face_side(bundle: Bundle, clips: Sequence[Clip], *, engine: str, threads: int | None) -> FaceSide | None:

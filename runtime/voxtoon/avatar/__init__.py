@@ -4,18 +4,20 @@ Face -> measurements (`measure`) -> parameters in [-1, 1] (`avatar_parameters`) 
 `docs/avatar.md` specifies the template language, so that other platforms draw the same file.
 """
 
-from voxtoon.avatar.drawing import Avatar, draw, draw_avatar
-from voxtoon.avatar.measurement import MEASUREMENTS, measure
+from voxtoon.avatar.drawing import Avatar, draw, draw_avatar, face_parameters
+from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, MEASUREMENTS, measure, measure_picture
 from voxtoon.avatar.parameters import (
     DEFAULT_GAIN,
     NEUTRAL,
     AvatarParameters,
     AvatarStatistics,
     avatar_parameters,
+    picture_parameters,
 )
 
 __all__ = [
     "DEFAULT_GAIN",
+    "HAIR_MEASUREMENTS",
     "MEASUREMENTS",
     "NEUTRAL",
     "Avatar",
@@ -24,5 +26,8 @@ __all__ = [
     "avatar_parameters",
     "draw",
     "draw_avatar",
+    "face_parameters",
     "measure",
+    "measure_picture",
+    "picture_parameters",
 ]

@@ -6,13 +6,20 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from numpy.typing import ArrayLike
 
 from voxtoon.atomic_file import write_atomically
 from voxtoon.avatar.evaluate import evaluate
-from voxtoon.avatar.parameters import DEFAULT_GAIN, AvatarParameters, AvatarStatistics, avatar_parameters
+from voxtoon.avatar.measurement import HeadLike
+from voxtoon.avatar.parameters import (
+    DEFAULT_GAIN,
+    AvatarParameters,
+    AvatarStatistics,
+    avatar_parameters,
+    picture_parameters,
+)
 from voxtoon.avatar.svg import to_svg
 from voxtoon.avatar.template import load_template
 from voxtoon.errors import InputError
@@ -21,19 +28,27 @@ MAX_SIZE_PX = 4096
 
 
 class FaceLike(Protocol):
-    """What is needed of a face to draw it."""
+    """What is needed of a face to draw it: landmarks with a texture, or a picture."""
 
     @property
-    def landmarks(self) -> ArrayLike:
+    def landmarks(self) -> ArrayLike | None:
         """68 points in pixels."""
 
     @property
-    def texture(self) -> ArrayLike:
+    def texture(self) -> ArrayLike | None:
         """RGB in [0, 1], registered to the mean shape."""
 
     @property
-    def mean_landmarks(self) -> ArrayLike:
+    def mean_landmarks(self) -> ArrayLike | None:
         """The mean shape in pixels."""
+
+    @property
+    def picture(self) -> ArrayLike | None:
+        """RGB in [0, 1], of a face without landmarks."""
+
+    @property
+    def head(self) -> HeadLike | None:
+        """Where the head is in the picture, where that is known."""
 
     @property
     def confidence(self) -> float:
@@ -46,6 +61,15 @@ class FaceLike(Protocol):
     @property
     def avatar_statistics(self) -> AvatarStatistics | None:
         """What the measurements are over many faces."""
+
+
+class _Options(TypedDict):
+    statistics: AvatarStatistics
+    confidence: float
+    confidence_floor: float
+    gain: float
+    skin: str
+    hair: str
 
 
 @dataclass(frozen=True)
@@ -129,15 +153,30 @@ def draw_avatar(
             "this bundle has no avatar statistics",
             hint="draw(AvatarParameters(...)) draws without them; export a checkpoint that has them",
         )
-    parameters = avatar_parameters(
-        landmarks=face.landmarks,
-        texture=face.texture,
-        mean_landmarks=face.mean_landmarks,
-        statistics=face.avatar_statistics,
-        confidence=face.confidence,
-        confidence_floor=face.confidence_floor,
-        gain=gain,
-        skin=skin,
-        hair=hair,
+    return draw(face_parameters(face, statistics=face.avatar_statistics, gain=gain, skin=skin, hair=hair))
+
+
+def face_parameters(
+    face: FaceLike,
+    *,
+    statistics: AvatarStatistics,
+    gain: float = DEFAULT_GAIN,
+    skin: str = "neutral",
+    hair: str = "reconstructed",
+) -> AvatarParameters:
+    """What the cartoon of a face is drawn from; raises as `avatar_parameters` does."""
+    options: _Options = {
+        "statistics": statistics,
+        "confidence": face.confidence,
+        "confidence_floor": face.confidence_floor,
+        "gain": gain,
+        "skin": skin,
+        "hair": hair,
+    }
+    if face.picture is not None:
+        return picture_parameters(picture=face.picture, head=face.head, **options)
+    if face.landmarks is None or face.texture is None or face.mean_landmarks is None:
+        raise InputError("a face to draw", got="neither picture nor landmarks", expected="one of them")
+    return avatar_parameters(
+        landmarks=face.landmarks, texture=face.texture, mean_landmarks=face.mean_landmarks, **options
     )
-    return draw(parameters)

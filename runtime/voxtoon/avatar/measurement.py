@@ -1,8 +1,9 @@
-"""What is measured on a face before it is drawn: ratios of landmarks, and the hair in the texture."""
+"""What is measured on a face before it is drawn: ratios of landmarks, and the hair in texture or picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,6 +42,28 @@ MEASUREMENTS = SHAPE_MEASUREMENTS + HAIR_MEASUREMENTS
 _LUMA = np.array([0.299, 0.587, 0.114])
 _BACKGROUND_LUMA = 0.95  # the faces stand before white; what is 0.25 darker is certainly not background
 _LUMA_RANGE = 0.25
+_CROWN = {"half": 0.3, "top": -0.58, "low": -0.4}
+_COLOUR_RANGE = 0.35  # in a picture of any background, hair is what is at most so far from the crown's colour
+
+
+class HeadLike(Protocol):
+    """Where the head is in a picture, as shares of its side."""
+
+    @property
+    def left(self) -> float:
+        """The side of the head at the left of the picture."""
+
+    @property
+    def right(self) -> float:
+        """The other side."""
+
+    @property
+    def brows(self) -> float:
+        """The height of the brows."""
+
+    @property
+    def chin(self) -> float:
+        """The height of the chin."""
 
 
 def measure(landmarks: ArrayLike, texture: ArrayLike, mean_landmarks: ArrayLike) -> dict[str, float]:
@@ -69,8 +92,39 @@ def measure(landmarks: ArrayLike, texture: ArrayLike, mean_landmarks: ArrayLike)
     mean = _points("mean_landmarks", mean_landmarks)
     image = _image(texture)
     shape = _align(_points("landmarks", landmarks), mean)
-    found = _measure_shape(shape) | _measure_texture(image, mean)
+    luma = image @ _LUMA
+    cover = np.clip((_BACKGROUND_LUMA - luma) / _LUMA_RANGE, 0, 1)  # 0 on the white background, 1 on the head
+    frame = _HeadFrame.of(mean)
+    found = _measure_shape(shape) | _measure_brows(luma, mean, frame) | _measure_hair(image, cover, frame)
     return {name: float(found[name]) for name in MEASUREMENTS}
+
+
+def measure_picture(picture: ArrayLike, head: HeadLike) -> dict[str, float]:
+    """Measure the hair in a picture of a face without landmarks, before any background.
+
+    Parameters
+    ----------
+    picture : array_like [shape=(H, W, 3)]
+        RGB in [0, 1].
+    head
+        Where the head is.
+
+    Returns
+    -------
+    dict[str, float]
+        A number without a unit for every name in `HAIR_MEASUREMENTS`, in that order, see `docs/avatar.md`.
+
+    Raises
+    ------
+    InputError
+        When the picture has another shape or holds a value that is not finite.
+    """
+    image = _image(picture)
+    frame = _HeadFrame.in_picture(head, image)
+    crown = np.median(frame.middle(image, **_CROWN).reshape(-1, 3), axis=0)
+    cover = 1 - np.clip(np.linalg.norm(image - crown, axis=2) / _COLOUR_RANGE, 0, 1)
+    found = _measure_hair(image, cover, frame)
+    return {name: float(found[name]) for name in HAIR_MEASUREMENTS}
 
 
 def cheek_colour(texture: ArrayLike, mean_landmarks: ArrayLike) -> str:
@@ -80,7 +134,18 @@ def cheek_colour(texture: ArrayLike, mean_landmarks: ArrayLike) -> str:
     nose_y, mouth_y = mean[33, 1], mean[48:60, 1].mean()
     left = _box(image, x=(mean[36, 0], mean[48, 0]), y=(nose_y, mouth_y))
     right = _box(image, x=(mean[54, 0], mean[45, 0]), y=(nose_y, mouth_y))
-    colour = np.median(np.concatenate([left.reshape(-1, 3), right.reshape(-1, 3)]), axis=0)
+    return _median_colour(left, right)
+
+
+def cheek_colour_of_picture(picture: ArrayLike, head: HeadLike) -> str:
+    """Median colour of both cheeks as ``#RRGGBB`` (arguments as in `measure_picture`)."""
+    image = _image(picture)
+    frame = _HeadFrame.in_picture(head, image)
+    return _median_colour(*frame.boxes_beside(image, near=-0.32, far=-0.18, top=0.5, low=0.7))
+
+
+def _median_colour(*boxes: Floats) -> str:
+    colour = np.median(np.concatenate([box.reshape(-1, 3) for box in boxes]), axis=0)
     return "#" + "".join(f"{round(255 * float(np.clip(channel, 0, 1))):02X}" for channel in colour)
 
 
@@ -148,26 +213,31 @@ def _measure_shape(p: Floats) -> dict[str, float]:
     }
 
 
-def _measure_texture(image: Floats, mean: Floats) -> dict[str, float]:
-    """Hair and brows, read in boxes whose places follow from the mean shape."""
-    frame = _HeadFrame.of(mean)
+def _measure_brows(luma: Floats, mean: Floats, frame: _HeadFrame) -> dict[str, float]:
+    brows = mean[[18, 19, 20, 23, 24, 25]]
+    brow = _sample(luma, brows + np.array([0, 0.05 * frame.height]))  # landmarks lie on the upper edge
+    above = _sample(luma, brows - np.array([0, 0.1 * frame.height]))
+    return {"brow_weight": float((above - brow).mean()) / max(_skin(luma, frame), 0.1)}
+
+
+def _skin(luma: Floats, frame: _HeadFrame) -> float:
+    return float(np.median(frame.middle(luma, half=0.15, top=-0.25, low=-0.1)))
+
+
+def _measure_hair(image: Floats, cover: Floats, frame: _HeadFrame) -> dict[str, float]:
+    """Hair, read in boxes of the frame; ``cover`` is 1 where head or hair is, 0 on the background."""
     luma = image @ _LUMA
-    cover = np.clip((_BACKGROUND_LUMA - luma) / _LUMA_RANGE, 0, 1)  # 0 on the white background, 1 on the head
-    skin = float(np.median(frame.middle(luma, half=0.15, top=-0.25, low=-0.1)))
-    crown = {"half": 0.3, "top": -0.58, "low": -0.4}
-    weights = frame.middle(cover, **crown).ravel() + 1e-6  # an empty crown has a colour too: the background's
-    hair_rgb = np.average(frame.middle(image, **crown).reshape(-1, 3), axis=0, weights=weights)
+    skin = _skin(luma, frame)
+    # An empty crown has a colour too: the background's.
+    weights = frame.middle(cover, **_CROWN).ravel() + 1e-6
+    hair_rgb = np.average(frame.middle(image, **_CROWN).reshape(-1, 3), axis=0, weights=weights)
     hair = float(hair_rgb @ _LUMA)
     contrast = max(skin - hair, 0.08)  # faint hair (grey or blurred) would divide by nothing
     forehead = frame.middle(luma, half=0.35, top=-0.5, low=-0.15)
     low = sum(frame.beside(cover, near=0.15, far=0.4, top=0.7, low=1.0))
     high = sum(frame.beside(cover, near=0.0, far=0.25, top=0.0, low=0.3))
     part_left, part_right = frame.beside(luma, near=-0.35, far=-0.1, top=-0.5, low=-0.2)
-    brows = mean[[18, 19, 20, 23, 24, 25]]
-    brow = _sample(luma, brows + np.array([0, 0.05 * frame.height]))  # landmarks lie on the upper edge
-    above = _sample(luma, brows - np.array([0, 0.1 * frame.height]))
     return {
-        "brow_weight": float((above - brow).mean()) / max(skin, 0.1),
         "hair_length": sum(frame.beside(cover, near=0.03, far=0.3, top=0.45, low=1.0)) / 2,
         "hair_volume": sum(frame.beside(cover, near=-0.2, far=0.15, top=-0.65, low=-0.1)) / 2,
         "hair_flare": (low - high) / 2,
@@ -199,6 +269,12 @@ class _HeadFrame:
             height=float(mean[8, 1]) - brow_y,
         )
 
+    @classmethod
+    def in_picture(cls, head: HeadLike, picture: Floats) -> _HeadFrame:
+        rows, columns = picture.shape[:2]
+        left, right, brow_y = head.left * columns, head.right * columns, head.brows * rows
+        return cls(left, right, (left + right) / 2, brow_y, head.chin * rows - brow_y)
+
     def _rows(self, top: float, low: float) -> tuple[float, float]:
         return self.brow_y + top * self.height, self.brow_y + low * self.height
 
@@ -211,10 +287,16 @@ class _HeadFrame:
         self, plane: Floats, *, near: float, far: float, top: float, low: float
     ) -> tuple[float, float]:
         """Means of two boxes left and right of the face, from `near` to `far` widths outside its edge."""
+        one, other = self.boxes_beside(plane, near=near, far=far, top=top, low=low)
+        return float(one.mean()), float(other.mean())
+
+    def boxes_beside(
+        self, plane: Floats, *, near: float, far: float, top: float, low: float
+    ) -> tuple[Floats, Floats]:
         width, y = self.right - self.left, self._rows(top, low)
         one = _box(plane, x=(self.left - far * width, self.left - near * width), y=y)
         other = _box(plane, x=(self.right + near * width, self.right + far * width), y=y)
-        return float(one.mean()), float(other.mean())
+        return one, other
 
 
 def _box(plane: Floats, *, x: tuple[float, float], y: tuple[float, float]) -> Floats:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, MEASUREMENTS, cheek_colour, measure
+from voxtoon.avatar.measurement import (
+    HAIR_MEASUREMENTS,
+    MEASUREMENTS,
+    HeadLike,
+    cheek_colour,
+    cheek_colour_of_picture,
+    measure,
+    measure_picture,
+)
 from voxtoon.errors import InputError
 
 DEFAULT_GAIN = 1.5  # caricature: differences from the mean face drawn one and a half times as large
@@ -186,24 +194,81 @@ def avatar_parameters(
     InputError
         When an array has the wrong shape, or an option is not one of those above.
     """
+    return _parameters(
+        lambda: measure(landmarks, texture, mean_landmarks),
+        lambda: cheek_colour(texture, mean_landmarks),
+        statistics=statistics,
+        certainty=_certainty(confidence, confidence_floor),
+        gain=gain,
+        skin=skin,
+        hair=hair,
+    )
+
+
+def picture_parameters(
+    *,
+    picture: ArrayLike,
+    head: HeadLike | None,
+    statistics: AvatarStatistics,
+    confidence: float,
+    confidence_floor: float,
+    gain: float = DEFAULT_GAIN,
+    skin: str = "neutral",
+    hair: str = "reconstructed",
+) -> AvatarParameters:
+    """Choose how a face is drawn of which there is a picture and no landmarks.
+
+    Hair and colours follow the picture as in `avatar_parameters`; the shape of the face is neutral.
+
+    Parameters
+    ----------
+    picture, head
+        The face, see `measure_picture`; where nobody says where the head is, all is neutral.
+    statistics, confidence, confidence_floor, gain, skin, hair
+        As in `avatar_parameters`.
+
+    Raises
+    ------
+    InputError
+        When the picture has the wrong shape, or an option is not one of those above.
+    """
+    return _parameters(
+        lambda: {} if head is None else measure_picture(picture, head),
+        lambda: "neutral" if head is None else cheek_colour_of_picture(picture, head),
+        statistics=statistics,
+        certainty=_certainty(confidence, confidence_floor),
+        gain=gain,
+        skin=skin,
+        hair=hair,
+    )
+
+
+def _parameters(
+    measured: Callable[[], Mapping[str, float]],
+    cheeks: Callable[[], str],
+    *,
+    statistics: AvatarStatistics,
+    certainty: float | None,
+    gain: float,
+    skin: str,
+    hair: str,
+) -> AvatarParameters:
+    """Parameters of what is measured; of what is not, neutral."""
     if hair not in HAIR_CHOICES:
         raise InputError("hair", got=repr(hair), expected=" or ".join(HAIR_CHOICES))
     if not (math.isfinite(gain) and gain >= 0):
         raise InputError("gain", got=gain, expected="0 or more")
     if skin != "reconstructed":
         check_skin(skin)
-    certainty = _certainty(confidence, confidence_floor)
     if certainty is None:
         return AvatarParameters(skin="neutral" if skin == "reconstructed" else skin)
-    measured = measure(landmarks, texture, mean_landmarks)
     numbers = {
-        name: certainty * _parameter(gain, measured[name], statistics.mean[name], statistics.std[name])
-        for name in MEASUREMENTS
+        name: certainty * _parameter(gain, value, statistics.mean[name], statistics.std[name])
+        for name, value in measured().items()
     }
     if hair == "neutral":
         numbers.update(dict.fromkeys(HAIR_MEASUREMENTS, 0.0))
-    colour = cheek_colour(texture, mean_landmarks) if skin == "reconstructed" else skin
-    return AvatarParameters(**numbers, skin=colour)
+    return AvatarParameters(**numbers, skin=cheeks() if skin == "reconstructed" else skin)
 
 
 def _parameter(gain: float, measured: float, mean: float, std: float) -> float:

@@ -7,7 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxtoon.cli.options import CAPTION, add_avatar_options, add_model_options, drawing_options, trust_line
+from voxtoon.cli.options import (
+    CAPTION,
+    NEUTRAL_GEOMETRY,
+    add_avatar_options,
+    add_model_options,
+    drawing_options,
+    trust_line,
+)
 from voxtoon.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +105,8 @@ def _text(face: Face, written: list[Path]) -> str:
         confidence_floor=face.confidence_floor,
         reason=face.reason,
     )
-    return f"{trust}\nwrote {' and '.join(map(str, written))}: {CAPTION}"
+    neutral = f"{NEUTRAL_GEOMETRY}\n" if face.geometry == "neutral" else ""
+    return f"{trust}\n{neutral}wrote {' and '.join(map(str, written))}: {CAPTION}"
 
 
 def _json(face: Face, avatar: Avatar, arguments: argparse.Namespace) -> str:

@@ -55,6 +55,9 @@ def drawing_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**gain, "hair": arguments.hair, "skin": arguments.skin}
 
 
+NEUTRAL_GEOMETRY = "the shape of the face is neutral: this model gives a picture and no landmarks"
+
+
 def trust_line(*, speech_s: float, confidence: float, confidence_floor: float, reason: str) -> str:
     """One line about how much was heard and how far to trust it."""
     line = f"{speech_s:.1f} s of speech, confidence {confidence:.2f}"

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from voxtoon.cli.options import add_avatar_options, add_model_options, drawing_options, trust_line
+from voxtoon.cli.options import (
+    NEUTRAL_GEOMETRY,
+    add_avatar_options,
+    add_model_options,
+    drawing_options,
+    trust_line,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,5 +138,7 @@ def _text(told: dict[str, Any]) -> str:
         confidence_floor=told["confidence_floor"],
         reason=told["reason"],
     )
+    if told["final"] and told["geometry"] == "neutral":
+        trust += f"; {NEUTRAL_GEOMETRY}"
     ending = "" if told["avatar"] is None else f" -> {told['avatar']}"
     return f"{told['heard_s']:.1f} s {'end' if told['final'] else told['state']}: {trust}{ending}"
