@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Final
 
+from voxtoon.native_noise import native_stderr_silenced
+
 LOGGER: Final = logging.getLogger("voxtoon_export")
 """At DEBUG, the converters are heard."""
 
@@ -30,7 +32,12 @@ def silenced() -> Iterator[io.StringIO]:
     # Some loggers keep the stream they were born with, so that redirecting it is not enough.
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), redirect_stdout(said), redirect_stderr(said):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(said),
+            redirect_stderr(said),
+            native_stderr_silenced(),
+        ):
             warnings.simplefilter("ignore")
             yield said
     finally:

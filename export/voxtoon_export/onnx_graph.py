@@ -186,8 +186,7 @@ def with_float16_weights(model: onnx.ModelProto, *, float32_share: float = FLOAT
         item for item, size in zip(weights, sizes, strict=True) if size > float32_share * sizes[-1]
     ):
         name, stored = weight.name, f"{weight.name}_fp16"
-        halved = _halved(numpy_helper.to_array(weight), name)
-        weight.CopyFrom(numpy_helper.from_array(halved, stored))
+        weight.CopyFrom(numpy_helper.from_array(halved(numpy_helper.to_array(weight), name), stored))
         casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
@@ -196,10 +195,11 @@ def with_float16_weights(model: onnx.ModelProto, *, float32_share: float = FLOAT
     return lighter
 
 
-def _halved(values: NDArray[np.float32], name: str) -> NDArray[np.float16]:
+def halved(values: NDArray[np.float32], name: str) -> NDArray[np.float16]:
+    """Round weights to float16; CheckError names those that it cannot hold."""
     with np.errstate(over="ignore"):
-        halved = values.astype(np.float16)
-    if not np.isfinite(halved).all():
+        rounded = values.astype(np.float16)
+    if not np.isfinite(rounded).all():
         largest = f"{np.abs(values).max():g}"
         raise CheckError(f"{name} cannot be float16", got=largest, expected="at most 65504")
-    return halved
+    return rounded

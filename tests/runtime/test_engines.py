@@ -70,7 +70,7 @@ def test_another_engine_is_taken_where_the_first_has_no_artefact(bundle, monkeyp
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"engine": "abacus"}, "unknown engine: got 'abacus', expected auto, onnx"),
+        ({"engine": "abacus"}, "unknown engine: got 'abacus', expected auto, onnx, litert"),
         ({"precision": "fp64"}, "unknown precision: got 'fp64', expected auto, fp32, fp16, int8"),
         (
             {"precision": "int8"},
@@ -141,7 +141,7 @@ from voxtoon.engines import ENGINES
 print(*ENGINES)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["onnx", "later"]
+    assert done.stdout.split() == ["onnx", "later", "litert"]
 
 
 def test_the_engine_is_told_to_report_nothing_before_it_is_imported():

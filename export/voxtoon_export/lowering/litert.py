@@ -1,0 +1,205 @@
+"""Lowering to LiteRT (TFLite), by litert-torch, after rewriting the part for maps that are channel last.
+
+A file has one signature, named after its part, whose inputs and outputs have their declared names. Its time
+axis, where it has one, is written with the length of the clips that the systems hear, which accelerators
+that cannot resize take as it is; a runtime that can resize an input may give it any other length.
+What the rewriting is worth is measured by ``python -m benchmarks.litert``, see docs/litert.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from voxtoon.agreement import Tolerance
+from voxtoon.errors import CheckError, InputError
+from voxtoon_export.converter_noise import silenced
+from voxtoon_export.lowering import Format
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from voxtoon_export.network import Network
+
+CLIP_FRAMES: Final = 598
+"""Of a time axis, as it is written: 6 s, the clips of the systems, at the 10 ms of the front ends."""
+
+_OPERATION: Final = re.compile(r"failed to legalize operation '([^']+)'|Lowering not found: ([\w.]+)")
+
+
+class Tensor(Protocol):
+    """A declared input or output."""
+
+    @property
+    def name(self) -> str:
+        """In the signature."""
+
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Sizes; the name of an axis that may be of any size."""
+
+
+class Declaration(Protocol):
+    """What is to be known of a part: a `PartSpec`, or its entry in a manifest."""
+
+    @property
+    def name(self) -> str:
+        """Of its signature."""
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """In the order of the module's."""
+
+    @property
+    def outputs(self) -> Sequence[Tensor]:
+        """In the order of the module's."""
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """The declaration of a layer by itself."""
+
+    name: str
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+
+
+def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, bytes]:
+    """Lower a part to LiteRT.
+
+    Parameters
+    ----------
+    module
+        The part with its weights, in eval mode.
+    precisions
+        Of ``fp32`` and ``fp16``; the latter stores weights in float16 and computes in float32.
+
+    Returns
+    -------
+    mapping
+        From precision to the bytes of a file.
+
+    Raises
+    ------
+    InputError
+        litert-torch is not installed, or a precision is unknown.
+    CheckError
+        It could not convert the part: the layer and the operation at fault are named.
+    """
+    return lower_together([(module, part)], precisions)
+
+
+def lower_together(
+    parts: Sequence[tuple[nn.Module, Declaration]], precisions: Sequence[str]
+) -> Mapping[str, bytes]:
+    """Lower several parts to one file with a signature for each; see `lower`."""
+    for precision in precisions:
+        if precision not in FORMAT.tolerances:
+            raise InputError(
+                "unknown precision for litert", got=precision, expected=", ".join(FORMAT.tolerances)
+            )
+    if find_spec("litert_torch") is None:
+        raise InputError("lowering to LiteRT is not installed", hint="pip install 'voxtoon[export]'")
+    from voxtoon_export.litert_graph import with_float16_weights
+
+    rewritten = [(_rewritten(module), part) for module, part in parts]
+    try:
+        content = _converted(rewritten)
+    except Exception as error:  # litert-torch raises whatever went wrong inside it
+        raise _at_fault(rewritten, error) from error
+    return {
+        precision: content if precision == "fp32" else with_float16_weights(content)
+        for precision in precisions
+    }
+
+
+def _rewritten(module: nn.Module) -> nn.Module:
+    from voxtoon_export.channel_last import channel_last
+    from voxtoon_export.network import Network
+
+    return channel_last(module) if isinstance(module, Network) else module
+
+
+def _converted(parts: Sequence[tuple[nn.Module, Declaration]]) -> bytes:
+    import torch
+
+    with silenced():
+        import litert_torch  # type: ignore[import-untyped]
+
+        from voxtoon_export.litert_operators import register_lowerings
+
+        register_lowerings()
+        converter: Any = litert_torch
+        for module, part in parts:
+            inputs = {item.name: torch.zeros(_written_shape(item)) for item in part.inputs}
+            named = _named(module, [item.name for item in part.outputs])
+            converter = converter.signature(part.name, named, sample_kwargs=inputs)
+        content: bytes = converter.convert().model_content()
+    return content
+
+
+def _written_shape(declared: Tensor) -> list[int]:
+    return [CLIP_FRAMES if isinstance(size, str) else size for size in declared.shape]
+
+
+def _named(module: nn.Module, outputs: Sequence[str]) -> nn.Module:
+    """Return the module with inputs by name and outputs in a mapping, which is how they get their names."""
+    from torch import nn
+
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = module
+
+        def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+            found = self.part(*inputs.values())
+            return dict(zip(outputs, found if isinstance(found, tuple) else (found,), strict=True))
+
+    return Named().eval()
+
+
+def _at_fault(parts: Sequence[tuple[nn.Module, Declaration]], error: Exception) -> CheckError:
+    """Find the layer and the operation that could not be converted, by converting each layer alone."""
+    from voxtoon_export.network import Network
+
+    for module, part in parts:
+        for name, layer, alone in _layers(module) if isinstance(module, Network) else ():
+            try:
+                _converted([(layer, alone)])
+            except Exception as of_layer:  # again whatever
+                return _failure(f"{part.name}, layer {name},", of_layer)
+    return _failure(" and ".join(part.name for _, part in parts), error)
+
+
+def _layers(network: Network) -> Iterator[tuple[str, nn.Module, Declaration]]:
+    """Yield name, module and declaration of each layer, as it is inside the part: channel first."""
+    from voxtoon_export.chains import chains
+    from voxtoon_export.parts import TensorSpec
+
+    for chain in chains(network):
+        for place in chain:
+            *sizes, channels = place.step.input_shape
+            shape = (1, channels, *sizes)
+            value, result = TensorSpec("value", (), shape), TensorSpec("result", (), ())
+            yield place.name, getattr(network, place.name), _Alone("layer", (value,), (result,))
+
+
+def _failure(what: str, error: Exception) -> CheckError:
+    found = _OPERATION.search(str(error))
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    operation = f" at {found[1] or found[2]}" if found else ""
+    return CheckError(f"{what} cannot be converted to LiteRT{operation}", got=reason)
+
+
+FORMAT: Final = Format(
+    name="litert",
+    extension=".tflite",
+    engine="litert",
+    tolerances={"fp32": Tolerance(max_abs_relative=1e-5), "fp16": Tolerance(psnr_db=60.0)},
+    minimum_runtime={"ai-edge-litert": "1.0", "tflite-runtime": "2.14"},
+    lower=lower,
+)
