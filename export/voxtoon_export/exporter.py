@@ -106,7 +106,7 @@ def export(
                     tell(f"checking {name} {file_format.name} {precision}")
                     made.add(name, file_format, precision, content, cases[name])
         tell("voice activity")
-        cases |= {voice_activity.NAME: made.add_voice_activity(clips)}
+        cases |= {voice_activity.NAME: made.add_voice_activity(clips, formats)}
         files, golden = _other_files(checkpoint, made, cases, clips, face)
         described = _manifest(checkpoint, made, face, golden)
         tell("writing the bundle")
@@ -150,18 +150,20 @@ class _Made:
             )
         )
 
-    def add_voice_activity(self, clips: Sequence[Clip]) -> list[Case]:
-        """Let the voice activity part in: always ONNX and float32, which every runtime of ours reads."""
+    def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[str]) -> list[Case]:
+        """Let the voice activity part in, float32, in those of the formats that it has, or else as ONNX."""
         model, cases = voice_activity.specialised_model(), voice_activity.original_cases(clips)
-        self.add(
-            voice_activity.NAME,
-            format_named("onnx"),
-            "fp32",
-            model.SerializeToString(deterministic=True),
-            cases,
-            reference=f"{voice_activity.PACKAGE} {voice_activity.VERSION}",
-            adapt=voice_activity.OverClips,
-        )
+        for name in [name for name in voice_activity.FORMATS if name in formats] or ["onnx"]:
+            file_format = format_named(name)
+            self.add(
+                voice_activity.NAME,
+                file_format,
+                "fp32",
+                voice_activity.lowered(model, name),
+                cases,
+                reference=f"{voice_activity.PACKAGE} {voice_activity.VERSION}",
+                adapt=voice_activity.OverClips,
+            )
         self.third_party.append(voice_activity.part_entry(model))
         return cases
 

@@ -27,6 +27,8 @@ SAMPLE_RATE_HZ: Final = 16000
 WINDOW_SAMPLES: Final = 512
 CONTEXT_SAMPLES: Final = 64
 THRESHOLD: Final = 0.5
+FORMATS: Final = ("onnx", "litert")
+"""What it is lowered to."""
 TENSORS: Final = {
     "input": (1, CONTEXT_SAMPLES + WINDOW_SAMPLES),
     "state": (2, 1, 128),
@@ -127,6 +129,17 @@ def original_cases(clips: Sequence[Clip]) -> list[Case]:
         probabilities = SpeechDetector(lambda inputs: session.run({**inputs, "sr": rate})).push(clip.samples)
         cases.append(Case(clip.name, {"samples": clip.samples}, {"output": probabilities}))
     return cases
+
+
+def lowered(model: onnx.ModelProto, file_format: str) -> bytes:
+    """Return the specialised network, float32, in one of `FORMATS`."""
+    if file_format == "onnx":
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
+    from voxtoon_export.lowering.litert import lower
+    from voxtoon_export.voice_activity_network import torch_network
+
+    return lower(torch_network(model), part_entry(model), ["fp32"])["fp32"]
 
 
 def part_entry(model: onnx.ModelProto) -> manifest.Part:
