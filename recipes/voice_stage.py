@@ -31,22 +31,19 @@ class VoiceSettings:
         Length of a training example; the encoder needs 259.
     clean
         Share of examples from voices that no channel has touched.
-    mixup
-        Share of batches in which two voices, and their faces' features, are blended.
     paper_weight
         Of the paper's loss.
     picture_weight
         Of the squared error of the picture (`PictureMetric`).
     """
 
-    epochs: int = 120
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    crop_frames: int = 298
+    epochs: int = 80
+    batch: int = 16
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 2e-2
+    crop_frames: int = 259
     clean: float = 0.15
-    mixup: float = 0.5
-    paper_weight: float = 1e-3
+    paper_weight: float = 3e-4
     picture_weight: float = 1.0
 
 
@@ -116,9 +113,11 @@ def train_voice_stage(
     for epoch in range(settings.epochs):
         total = 0.0
         for voices in np.array_split(rng.permutation(count), steps):
-            frames, features, components = _batch(pool, targets, voices, settings, rng)
+            crops = pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean)
+            rows = torch.from_numpy(voices)
+            features, components = targets.features[rows], targets.components[rows]
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found = encoder(frames)
+                found = encoder(mask(crops, rng))
             found = found.float()
             error = (metric.components(found) - components).square().sum(dim=1).mean()
             term = settings.picture_weight * error + settings.paper_weight * loss(found, features)
@@ -140,20 +139,3 @@ def voice_feature(encoder: Network, voice: Samples, spec: FrontEndSpec) -> NDArr
     frames = FrontEnd(spec).frames(voice)
     feature: NDArray[np.float32] = encoder(torch.from_numpy(frames)[None])[0].numpy()
     return feature
-
-
-def _batch(
-    pool: Pool,
-    targets: VoiceTargets,
-    voices: NDArray[np.intp],
-    settings: VoiceSettings,
-    rng: np.random.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    frames = mask(pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean), rng)
-    rows = torch.from_numpy(voices)
-    blended = (frames, targets.features[rows], targets.components[rows])
-    if rng.random() < settings.mixup:
-        share, other = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(len(voices)))
-        share = max(share, 1.0 - share)
-        blended = tuple(share * x + (1.0 - share) * x[other] for x in blended)  # type: ignore[assignment]
-    return blended
