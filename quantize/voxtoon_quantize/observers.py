@@ -116,16 +116,18 @@ def _rounded(values: NDArray[np.float64], low: float, high: float) -> NDArray[np
 def _divergence(seen: Histogram, low: float, high: float) -> float:
     """KL divergence of the clipped counts from what is left of them on `LEVELS` levels."""
     inside = (seen.centres >= low) & (seen.centres <= high)
-    counts = seen.counts[inside].astype(np.float64)
+    # Zero is exact whatever the range; after a ReLU it would outweigh all that is not.
+    all_counts = np.where(seen.centres == 0.5 * seen.width, 0, seen.counts).astype(np.float64)
+    counts = all_counts[inside]
     if len(counts) < LEVELS:  # finer than the histogram can tell
         return float("inf") if high > low else 0.0
     clipped = counts.copy()
-    clipped[0] += seen.counts[seen.centres < low].sum()
-    clipped[-1] += seen.counts[seen.centres > high].sum()
+    clipped[0] += all_counts[seen.centres < low].sum()
+    clipped[-1] += all_counts[seen.centres > high].sum()
     level = np.arange(len(counts)) * LEVELS // len(counts)
     filled = counts > 0
     per_level = np.bincount(level, counts, LEVELS) / np.maximum(np.bincount(level, filled, LEVELS), 1)
     merged = np.where(filled, per_level[level], 0.0)
-    p, q = clipped / clipped.sum(), merged / max(merged.sum(), 1.0)
+    p, q = clipped / max(clipped.sum(), 1.0), merged / max(merged.sum(), 1.0)
     # Clipped values land where there may have been none: such a bin is given next to no probability.
     return float(np.sum(p[p > 0] * np.log(p[p > 0] / np.maximum(q[p > 0], 1e-9))))

@@ -1,0 +1,235 @@
+"""What of an ONNX artefact really runs in integers: read from the graph as onnxruntime has optimised it.
+
+A file full of quantized weights may still compute in float: onnxruntime turns only those patterns into
+integer operators that it has kernels for, and says nothing of the others.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from numpy.typing import NDArray
+
+from voxtoon.errors import CheckError
+
+from .graph import attribute
+
+if TYPE_CHECKING:
+    import onnx
+
+MINIMUM_SHARE: Final = 0.90
+"""Of the multiplications, below which no artefact is called int8."""
+
+# Operators that multiply with weights, and which of their inputs the weights are.
+_FLOAT: Final = {
+    "Conv": 1,
+    "FusedConv": 1,
+    "NhwcFusedConv": 1,
+    "ConvTranspose": 1,
+    "Gemm": 1,
+    "FusedGemm": 1,
+    "MatMul": 1,
+    "FusedMatMul": 1,
+    "MatMulNBits": 1,
+}
+_INTEGER: Final = {
+    "QLinearConv": 3,
+    "QGemm": 3,
+    "QLinearMatMul": 3,
+    "ConvInteger": 1,
+    "MatMulInteger": 1,
+    "MatMulIntegerToFloat": 1,
+    "DynamicQuantizeMatMul": 1,
+}
+_CONVERSIONS: Final = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+_OPTIMISED: Final = "optimised.onnx"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the optimised graph.
+
+    Attributes
+    ----------
+    layer
+        Name of the layer whose weights it multiplies with; empty for all other operators.
+    kind
+        Its name in onnxruntime.
+    macs
+        Multiply-accumulates for the input given.
+    reason
+        Why it does not run in integers; None where it does.
+    """
+
+    layer: str
+    kind: str
+    macs: int
+    reason: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all by name."""
+        return {"layer": self.layer, "operator": self.kind, "macs": self.macs, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Every operator that computes; those that only convert to and from integers are not counted."""
+
+    operators: tuple[Operator, ...]
+
+    @property
+    def operator_share(self) -> float:
+        """Share of the operators that run in integers."""
+        return sum(item.reason is None for item in self.operators) / max(1, len(self.operators))
+
+    @property
+    def mac_share(self) -> float:
+        """Share of the multiply-accumulates that run in integers; 0 where there are none."""
+        integer = sum(item.macs for item in self.operators if item.reason is None)
+        return integer / max(1, sum(item.macs for item in self.operators))
+
+    @property
+    def in_float(self) -> tuple[Operator, ...]:
+        """The operators that multiply with weights, and not in integers; the heaviest first."""
+        left = [item for item in self.operators if item.macs and item.reason is not None]
+        return tuple(sorted(left, key=lambda item: -item.macs))
+
+    def check(self, *, where: str, minimum_share: float = MINIMUM_SHARE) -> None:
+        """Refuse the name int8 to an artefact that does not deserve it.
+
+        Raises
+        ------
+        CheckError
+            Fewer of the multiplications run in integers than are asked for: which do not, and why.
+        """
+        if self.mac_share >= minimum_share:
+            return
+        heaviest = "; ".join(f"{item.layer} ({item.kind}): {item.reason}" for item in self.in_float[:3])
+        raise CheckError(
+            f"{where} is not int8: multiplications in integers",
+            got=f"{100 * self.mac_share:.1f} %",
+            expected=f"{100 * minimum_share:g} % or more",
+            hint=f"in float: {heaviest}" if heaviest else "it multiplies nothing",
+        )
+
+
+def audit(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Audit:
+    """Audit an ONNX artefact on this machine.
+
+    Parameters
+    ----------
+    model
+        The artefact.
+    inputs
+        Of one run; how much is multiplied depends on their length.
+
+    Raises
+    ------
+    CheckError
+        onnxruntime cannot load or run it.
+    """
+    optimised = _optimised(model)
+    values = {**_all_values(optimised, inputs), **inputs}
+    makers = {name: node.op_type for node in optimised.graph.node for name in node.output}
+    weights = {item.name: tuple(item.dims) for item in optimised.graph.initializer}
+    return Audit(
+        tuple(
+            _operator(node, values, weights, makers)
+            for node in optimised.graph.node
+            if node.op_type not in _CONVERSIONS
+        )
+    )
+
+
+def _optimised(model: bytes) -> onnx.ModelProto:
+    import onnx
+    import onnxruntime  # type: ignore[import-untyped]
+
+    # All that decides between integers and floats. The last level only lays tensors out for this machine: it
+    # pads channels, and so would count multiplications that are none.
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / _OPTIMISED
+        _session(onnxruntime, model, graph_optimization_level=level, optimized_model_filepath=str(place))
+        return onnx.load(place)
+
+
+def _all_values(model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What every node of the optimised graph makes."""
+    import onnxruntime
+    from onnx import helper
+
+    opened = type(model)()
+    opened.CopyFrom(model)
+    there = {item.name for item in opened.graph.output}
+    made = [name for node in opened.graph.node for name in node.output if name]
+    opened.graph.output.extend(
+        helper.make_empty_tensor_value_info(name) for name in made if name not in there
+    )
+    as_it_is = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = _session(onnxruntime, opened.SerializeToString(), graph_optimization_level=as_it_is)
+    names = [item.name for item in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _session(onnxruntime: Any, model: bytes, **options: Any) -> Any:
+    chosen = onnxruntime.SessionOptions()
+    chosen.log_severity_level = 4
+    chosen.intra_op_num_threads = 1
+    for name, value in options.items():
+        setattr(chosen, name, value)
+    try:
+        return onnxruntime.InferenceSession(model, chosen, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exception classes share no base of their own
+        reason = str(error).strip().splitlines()[0]
+        raise CheckError("onnxruntime cannot load the artefact", got=reason) from error
+
+
+def _operator(
+    node: onnx.NodeProto,
+    values: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, tuple[int, ...]],
+    makers: Mapping[str, str],
+) -> Operator:
+    position = (_FLOAT | _INTEGER).get(node.op_type)
+    if position is None or len(node.input) <= position or node.input[position] not in _known(weights, makers):
+        seen = [values[name] for name in (*node.input[:1], *node.output[:1]) if name in values]
+        integer = all(item.dtype.kind in "iu" for item in seen)
+        return Operator("", node.op_type, 0, None if integer else "it works on float32")
+    weight = node.input[position]
+    layer = weight.split(".weight")[0]
+    reason = None if node.op_type in _INTEGER else _reason(node, makers)
+    return Operator(layer, node.op_type, _macs(node, values, weights.get(weight)), reason)
+
+
+def _known(weights: Mapping[str, tuple[int, ...]], makers: Mapping[str, str]) -> set[str]:
+    """Weights, also those that are dequantized at every run."""
+    return {*weights, *(name for name, kind in makers.items() if kind in _CONVERSIONS)}
+
+
+def _macs(node: onnx.NodeProto, values: Mapping[str, NDArray[Any]], shape: tuple[int, ...] | None) -> int:
+    output = values[node.output[0]]
+    if node.op_type == "MatMulNBits":
+        return output.size * int(attribute(node, "K"))
+    if shape is None:
+        shape = values[node.input[(_FLOAT | _INTEGER)[node.op_type]]].shape
+    if node.op_type == "ConvTranspose":
+        return int(values[node.input[0]].size * math.prod(shape[1:]))
+    if len(shape) > 2:
+        return int(output.size * math.prod(shape[1:]))
+    return int(output.size * math.prod(shape) // output.shape[-1])
+
+
+def _reason(node: onnx.NodeProto, makers: Mapping[str, str]) -> str:
+    if node.op_type == "ConvTranspose":
+        return "onnxruntime has no integer kernel of it"
+    if node.op_type == "MatMulNBits":
+        return "its weights alone are integers"
+    if any(makers.get(name) == "DequantizeLinear" for name in node.input):
+        return "quantized, but onnxruntime has no integer kernel of this form"
+    return "left in float32"
