@@ -90,6 +90,25 @@ TEXTS_AND_FIELDS = [
     Attack(
         "statistics_of_other_parameters", "check", "avatar", as_folder(put("avatar_statistics", "std", {}))
     ),
+    Attack(
+        "landmarks_without_their_mean_shape",
+        "check",
+        "no topology, mean_landmarks, warp",
+        as_folder(lambda found: {**found, "face": {"image_size_px": 224}}),
+    ),
+    Attack("half_a_geometry", "check", "no warp", as_folder(put("face", "warp", None))),
+    Attack(
+        "head_the_wrong_way_round",
+        "check",
+        "face.head",
+        as_folder(put("face", "head", {"left": 0.9, "right": 0.1, "brows": 0.3, "chin": 0.9})),
+    ),
+    Attack(
+        "head_outside_the_picture",
+        "check",
+        "face.head",
+        as_folder(put("face", "head", {"left": 0.1, "right": 0.9, "brows": 0.3, "chin": 1.1})),
+    ),
     Attack("too_many_files", "check", "1 to 500", as_folder(listing(*(f"n{index}" for index in range(500))))),
     Attack("manifest_lists_itself", "check", "manifest.json", as_folder(listing("manifest.json"))),
     Attack("file_that_is_a_folder_too", "check", "file or a folder", as_folder(listing("golden"))),

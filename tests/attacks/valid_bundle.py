@@ -170,6 +170,21 @@ def manifest(files=FILES):
     return copy.deepcopy(found)  # an attack changes it
 
 
+def picture_manifest():
+    """The manifest of a valid bundle whose decoder draws the picture itself; a fresh one at each call."""
+    found = manifest()
+    found["front_end"] = WAVEFORM_FRONT_END
+    found["parts"][1]["outputs"] = [IMAGE]
+    found["face"] |= {
+        "image_size_px": 56,
+        "topology": None,
+        "mean_landmarks": None,
+        "warp": None,
+        "head": {"left": 0.15, "right": 0.85, "brows": 0.35, "chin": 0.95},
+    }
+    return found
+
+
 def to_bytes(value):
     """JSON of the manifest; bytes are taken as they are."""
     return value if isinstance(value, bytes) else json.dumps(value).encode()

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxtoon.avatar import MEASUREMENTS, measure
-from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, SHAPE_MEASUREMENTS, cheek_colour
+from voxtoon.avatar import MEASUREMENTS, measure, measure_picture
+from voxtoon.avatar.measurement import (
+    HAIR_MEASUREMENTS,
+    SHAPE_MEASUREMENTS,
+    cheek_colour,
+    cheek_colour_of_picture,
+)
 from voxtoon.errors import InputError
+from voxtoon.manifest import Head
 
 SKIN, HAIR = (0.8, 0.6, 0.5), (0.3, 0.2, 0.15)
 FROM_LANDMARKS = tuple(name for name in SHAPE_MEASUREMENTS if name != "brow_weight")
@@ -164,3 +170,65 @@ def test_what_is_no_face_is_refused(landmarks, texture, message):
 def test_a_face_upside_down_against_its_mean_is_refused():
     with pytest.raises(InputError, match="no upright face"):
         measure(MEAN, painted(), MEAN * [1, -1] + [0, 224])
+
+
+HEAD = Head(left=52 / 224, right=172 / 224, brows=80 / 224, chin=200 / 224)  # of the painted face
+GREEN = (0.2, 0.7, 0.3)
+
+
+def picture(*, background=GREEN, size_px=224, **paint):
+    """A painted face before a background that is not white, perhaps smaller."""
+    image = painted(**paint)
+    image[(image == 1).all(axis=2)] = background
+    step = 224 // size_px
+    return image[::step, ::step]
+
+
+def pictured(**paint):
+    return measure_picture(picture(**paint), HEAD)
+
+
+def test_of_a_picture_the_hair_is_measured_and_nothing_else():
+    assert tuple(pictured()) == HAIR_MEASUREMENTS
+
+
+@pytest.mark.parametrize(
+    ("paint", "name"),
+    [
+        ({"long": True}, "hair_length"),
+        ({"volume_px": 25}, "hair_volume"),
+        ({"hairline_y": 35}, "hairline"),
+        ({"hair": (0.8, 0.7, 0.4)}, "hair_lightness"),
+        ({"hair": (0.5, 0.2, 0.05)}, "hair_warmth"),
+    ],
+)
+def test_hair_is_seen_before_any_background(paint, name):
+    assert pictured(**paint)[name] > pictured()[name] + 0.02
+
+
+@pytest.mark.parametrize("background", [GREEN, (1, 1, 1), (0.9, 0.2, 0.8)])
+def test_the_background_is_not_the_hair(background):
+    np.testing.assert_allclose(
+        list(pictured(background=background).values()), list(pictured().values()), atol=0.1
+    )
+
+
+@pytest.mark.parametrize("size_px", [112, 56])
+def test_a_smaller_picture_measures_alike(size_px):
+    small = list(pictured(size_px=size_px, long=True).values())
+    np.testing.assert_allclose(small, list(pictured(long=True).values()), atol=0.1)
+
+
+def test_cheeks_of_a_picture_are_skin():
+    assert cheek_colour_of_picture(picture(), HEAD) == "#CC9980"
+
+
+@given(st.integers(4, 40), st.integers(4, 40), st.integers(0, 2**32 - 1))
+def test_any_picture_can_be_measured(height, width, seed):
+    image = np.random.default_rng(seed).random((height, width, 3))
+    assert all(np.isfinite(list(measure_picture(image, HEAD).values())))
+
+
+def test_what_is_no_picture_is_refused():
+    with pytest.raises(InputError, match="wrong shape"):
+        measure_picture(np.zeros((8, 8)), HEAD)

@@ -17,10 +17,13 @@ from voxtoon.avatar import (
     avatar_parameters,
     draw_avatar,
     measure,
+    measure_picture,
+    picture_parameters,
 )
 from voxtoon.avatar.evaluate import evaluate_colours
 from voxtoon.avatar.measurement import HAIR_MEASUREMENTS
 from voxtoon.errors import InputError
+from voxtoon.manifest import Head
 
 FLOOR = 0.3
 number = st.floats(-1, 1)
@@ -200,3 +203,51 @@ def test_a_face_without_statistics_says_so(faces):
     face = SimpleNamespace(**faces[0], confidence=1.0, confidence_floor=FLOOR, avatar_statistics=None)
     with pytest.raises(InputError, match="no avatar statistics"):
         draw_avatar(face)
+
+
+HEAD = Head(left=0.2, right=0.8, brows=0.3, chin=0.9)
+PICTURE = np.random.default_rng(0).random((64, 64, 3))
+
+
+def of_picture(statistics, **options):
+    chosen = {"picture": PICTURE, "head": HEAD, "confidence": 1.0, "confidence_floor": FLOOR, **options}
+    return picture_parameters(statistics=statistics, **chosen)
+
+
+def test_a_picture_moves_the_hair_and_leaves_the_shape(statistics):
+    measured = measure_picture(PICTURE, HEAD)
+    numbers = of_picture(statistics, gain=1).numbers()
+    for name, value in numbers.items():
+        expected = 0.0
+        if name in HAIR_MEASUREMENTS:
+            expected = (
+                np.clip((measured[name] - statistics.mean[name]) / statistics.std[name], -2.5, 2.5) / 2.5
+            )
+        assert value == pytest.approx(expected)
+
+
+def test_a_picture_keeps_the_responsible_defaults(statistics):
+    assert of_picture(statistics).skin == "neutral"
+    assert of_picture(statistics, confidence=FLOOR / 2) == NEUTRAL
+    assert of_picture(statistics, hair="neutral") == NEUTRAL
+    assert of_picture(statistics, skin="reconstructed").skin.startswith("#")
+    with pytest.raises(InputError, match="hair"):
+        of_picture(statistics, hair="curly")
+
+
+def test_a_picture_of_unknown_place_is_drawn_neutral(statistics):
+    assert of_picture(statistics, head=None, skin="reconstructed") == NEUTRAL
+
+
+def test_a_face_of_nothing_is_not_drawn(statistics):
+    nothing = SimpleNamespace(
+        landmarks=None,
+        texture=None,
+        mean_landmarks=None,
+        picture=None,
+        confidence=1.0,
+        confidence_floor=FLOOR,
+        avatar_statistics=statistics,
+    )
+    with pytest.raises(InputError, match="neither picture nor landmarks"):
+        draw_avatar(nothing)

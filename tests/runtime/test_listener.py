@@ -111,3 +111,27 @@ def test_any_cut_hears_the_same(pieces, sizes):
     np.testing.assert_array_equal(cut.feature, whole.feature)
     np.testing.assert_array_equal(cut.descriptor, whole.descriptor)
     assert (cut.speech_s, cut.sound_s, cut.narrowband) == (whole.speech_s, whole.sound_s, whole.narrowband)
+
+
+def short_listener():
+    """Windows of one second."""
+    return Listener(
+        detector=SpeechDetector(loud_is_speech), encode=encode, clip_samples=RATE_HZ, threshold=0.5
+    )
+
+
+def test_short_windows_are_kept_for_as_long_as_long_ones():
+    """The mean goes over half a minute: of a first half that is quieter all is remembered."""
+    quiet, loud = np.full(RATE_HZ, 0.2, np.float32), np.full(RATE_HZ, 0.6, np.float32)
+    heard = hear(short_listener(), *[quiet] * (KEPT_S // 2), *[loud] * (KEPT_S // 2), *[loud] * 10)
+    assert heard.feature[1] == pytest.approx(0.4, abs=0.05)
+
+
+def test_half_a_short_window_of_speech_is_enough_to_count():
+    half, full = np.zeros(RATE_HZ, np.float32), np.full(RATE_HZ, 0.2, np.float32)
+    half[: int(0.6 * RATE_HZ)] = 0.8
+    little = np.zeros(RATE_HZ, np.float32)
+    little[: int(0.3 * RATE_HZ)] = 0.9
+    weight = 0.6 / 1.6
+    heard = hear(short_listener(), half, full, little)
+    assert heard.feature[1] == pytest.approx(weight * 0.8 + (1 - weight) * 0.2, abs=0.03)

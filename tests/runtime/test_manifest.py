@@ -22,6 +22,7 @@ SCHEMA = json.loads(Path(declarations.__file__).with_name("manifest.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 COMPLEX_POWER = {**valid_bundle.manifest(), "front_end": valid_bundle.COMPLEX_FRONT_END}
 WAVEFORM = {**valid_bundle.manifest(), "front_end": valid_bundle.WAVEFORM_FRONT_END}
+PICTURE = valid_bundle.picture_manifest()
 JUNK = [None, True, -1, 200.5, "", "Not A Name", "../x", [], ["x"], {}, {"x": 1}, {"Not a name": "x"}]
 
 
@@ -74,7 +75,9 @@ FIELDS = [path for path in PLACES if isinstance(path[-1], str)]
 
 
 @pytest.mark.parametrize(
-    "value", [valid_bundle.manifest(), COMPLEX_POWER, WAVEFORM], ids=["log_mel", "complex_power", "waveform"]
+    "value",
+    [valid_bundle.manifest(), COMPLEX_POWER, WAVEFORM, PICTURE],
+    ids=["log_mel", "complex_power", "waveform", "picture"],
 )
 def test_a_valid_manifest_passes_reader_and_schema_and_comes_back_as_it_was(value):
     VALIDATOR.validate(value)
@@ -98,6 +101,22 @@ def test_reader_and_schema_agree_on_the_front_ends_of_other_kinds(kind, field):
         assert reader_takes(value) == VALIDATOR.is_valid(value), junk
     value = removed(kind, ("front_end", field))
     assert reader_takes(value) == VALIDATOR.is_valid(value)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in places(PICTURE) if path[:2] == ("face", "head")], ids=lambda path: path[-1]
+)
+def test_reader_and_schema_agree_on_heads(path):
+    for junk in JUNK:
+        value = replaced(PICTURE, path, junk)
+        assert reader_takes(value) == VALIDATOR.is_valid(value), junk
+    value = removed(PICTURE, path)
+    assert reader_takes(value) == VALIDATOR.is_valid(value)
+
+
+def test_a_picture_needs_no_head():
+    face = {"image_size_px": 56}
+    assert Manifest.from_json({**PICTURE, "face": face}).face.head is None
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
