@@ -1,6 +1,7 @@
 """The declaration against what is known of the published program."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -97,3 +98,9 @@ def test_parts_can_be_traced_and_exported(part):
     expected = network(example)
     torch.testing.assert_close(torch.jit.trace(network, example)(example), expected)
     torch.testing.assert_close(torch.export.export(network, (example,)).module()(example), expected)
+
+
+def test_the_page_of_systems_tells_their_sizes():
+    page = (Path(__file__).resolve().parents[2] / "docs/systems.md").read_text()
+    for name in ("speech2face", "wav2pix-128", "wav2pix-64", "wav2pix-64-4s", "wav2pix-128-0.7s"):
+        assert all(f"{count:,}" in page for count in parameters(name).values()), name

@@ -79,7 +79,7 @@ def variant_by_shapes(layout: Layout, weights: Mapping[str, Array], *, system: s
         raise InputError(
             "the checkpoint does not tell its variant",
             got="shapes of " + (" or ".join(variant.name for variant in best) or "none"),
-            hint="name the variant",
+            hint="name the variant; what shapes do not tell is the front end it was trained on",
         )
     return best[0]
 
