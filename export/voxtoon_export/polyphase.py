@@ -42,7 +42,9 @@ class PolyphaseConvTranspose2d(nn.Module):
                 weight[a, b, :, :, u, v] = original.weight[:, :, k, m].detach().T
         before, after = [axis.pad_before for axis in self._axes], [axis.pad_after for axis in self._axes]
         # Torch writes rows last. A padding that is the same on both sides belongs to the convolution.
-        self._uneven = None if before == after else (before[1], after[1], before[0], after[0])
+        self._uneven = (
+            None if before == after and min(before) >= 0 else (before[1], after[1], before[0], after[0])
+        )
         self.phases = nn.Conv2d(
             inputs,
             channels * block**2,
