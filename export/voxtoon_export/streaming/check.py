@@ -1,0 +1,84 @@
+"""A streaming encoder's artefacts against the encoder in torch: call by call, over a whole clip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voxtoon.agreement import Agreement, Tolerance, compare
+from voxtoon.errors import CheckError
+from voxtoon.streaming_encoder import StreamingEncoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from voxtoon.engines import Session
+
+    from ..network import Network
+    from .parts import StepPart
+
+
+def check_streaming(
+    step: Session,
+    head: Session,
+    part: StepPart,
+    network: Network,
+    frames: NDArray[np.float32],
+    *,
+    tolerance: Tolerance,
+    where: str,
+) -> dict[str, Agreement]:
+    """Run a clip through the artefacts as a call would, and compare with one run of the encoder in torch.
+
+    Parameters
+    ----------
+    step, head
+        The artefacts, on the engine they are for.
+    part
+        What the step was made from.
+    network
+        The whole encoder with its weights.
+    frames
+        ``[1, n, F, C]``, enough for an output.
+    where
+        Format and precision, for the message.
+
+    Returns
+    -------
+    dict
+        ``trunk`` and ``feature`` to their agreement: the first over every output of every call, the second
+        without the outputs that see padding after the last frame, which steps do not make.
+
+    Raises
+    ------
+    CheckError
+        One of them misses the tolerance or cannot be compared, or an output came at another frame than the
+        plan says.
+    """
+    import torch
+
+    from .rings import head_network, offline_trunk
+
+    spec = part.streaming_spec()
+    with torch.inference_mode():
+        trunk = offline_trunk(network, torch.from_numpy(frames))
+        complete = trunk[:, : spec.output_count(frames.shape[1])]
+        feature = head_network(network)(complete.mean(dim=1, keepdim=True)).numpy()[0]
+    encoder = StreamingEncoder(step, head, spec)
+    outputs = []
+    # By one frame less than a call takes: the waiting frames are then as many as they can be, once each.
+    for start in range(0, frames.shape[1], spec.frames_per_step - 1):
+        outputs.append(encoder.push(frames[0, start : start + spec.frames_per_step - 1]))
+        came, due = encoder.state.count, part.plan.output_count(encoder.state.frames)
+        if came != due:
+            raise CheckError(f"{where}: outputs after {encoder.state.frames} frames", got=came, expected=due)
+    streamed = np.concatenate(outputs)
+    found = {
+        "trunk": compare(trunk[0, : len(streamed)].numpy(), streamed, what=f"{where}: trunk"),
+        "feature": compare(feature, encoder.feature(), what=f"{where}: feature"),
+    }
+    for name, agreement in found.items():
+        if (miss := tolerance.miss(agreement)) is not None:
+            raise CheckError(f"{where} fails on the stream: {name}: {miss}")
+    return found

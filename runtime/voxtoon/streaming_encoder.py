@@ -1,0 +1,201 @@
+"""An encoder that takes its frames as they come and remembers where it is: no frame is computed twice.
+
+If its convolutions are not padded in time, what it has made of a stream at any moment is what the encoder
+makes of the same frames as one recording, up to rounding. With padding it lacks the few outputs that see the
+padding after the last frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .engines import Session
+from .errors import InputError
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StreamingSpec:
+    """What is known of a streaming encoder without loading it.
+
+    Parameters
+    ----------
+    frames_per_step
+        Frames that a call of the step takes.
+    lead_frames
+        How many of the first call's lie before the recording.
+    first_output_frames
+        Frames that the first output sees, and so the least a feature can be made of.
+    stride_frames
+        Frames from one output to the next.
+    frame_shape, output_shape
+        ``(frequency, channel)`` of a frame and of an output.
+    states
+        Every input but the frames, and its shape.
+    """
+
+    frames_per_step: int
+    lead_frames: int
+    first_output_frames: int
+    stride_frames: int
+    frame_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    states: Mapping[str, tuple[int, ...]]
+
+    def output_count(self, frames: int) -> int:
+        """Outputs that so many frames complete."""
+        return max(0, (frames - self.first_output_frames) // self.stride_frames + 1)
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """Where a stream is; nothing in it is ever written to.
+
+    Parameters
+    ----------
+    frames
+        Frames that came.
+    count, total
+        Number of outputs so far, and their sum, float64.
+    pending
+        Frames that do not fill a call yet.
+    states
+        What the next call of the step is given.
+    """
+
+    frames: int
+    count: int
+    total: NDArray[np.float64]
+    pending: Array = field(repr=False)
+    states: Mapping[str, Array] = field(repr=False)
+
+
+class StreamingEncoder:
+    """Runs the parts ``encoder_step`` and ``head`` on one stream; its memory does not grow.
+
+    The sessions may serve any number of encoders at once.
+
+    Parameters
+    ----------
+    step, head
+        Loaded artefacts of the two parts.
+    spec
+        What they were made with.
+
+    Attributes
+    ----------
+    state
+        A `StreamState`, replaced by every push and never changed. To roll back, set it to what it was.
+    """
+
+    def __init__(self, step: Session, head: Session, spec: StreamingSpec) -> None:
+        self._step, self._head, self._spec = step, head, spec
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew."""
+        spec = self._spec
+        self.state = StreamState(
+            frames=0,
+            count=0,
+            total=np.zeros(spec.output_shape),
+            pending=np.zeros((spec.lead_frames, *spec.frame_shape), np.float32),
+            states={name: np.zeros(shape, np.float32) for name, shape in spec.states.items()},
+        )
+
+    def clone(self) -> StreamingEncoder:
+        """Return another encoder at the same place of the same stream, on the same sessions."""
+        other = StreamingEncoder(self._step, self._head, self._spec)
+        other.state = self.state
+        return other
+
+    def push(self, frames: ArrayLike) -> Array:
+        """Take some frames.
+
+        Parameters
+        ----------
+        frames
+            [n, frequency, channel], n >= 0. However a stream is cut into calls, the outputs are the same.
+
+        Returns
+        -------
+        float32 [m, frequency, channel]
+            The outputs before the mean over time that these frames complete. Where a step makes several, they
+            come when the last of them is complete.
+
+        Raises
+        ------
+        InputError
+            When the frames have another shape or are not finite. Then, and when the engine fails, it is as
+            if nothing had been pushed.
+        """
+        before, size = self.state, self._spec.frames_per_step
+        new = self._checked(frames)
+        queue = np.concatenate([before.pending, new])
+        states, total, outputs = (
+            before.states,
+            before.total,
+            [np.empty((0, *self._spec.output_shape), np.float32)],
+        )
+        for start in range(0, len(queue) - size + 1, size):
+            made, states = self._call(queue[start : start + size], states)
+            total = total + made.sum(axis=0, dtype=np.float64)
+            outputs.append(made)
+        emitted = np.concatenate(outputs)
+        self.state = StreamState(
+            frames=before.frames + len(new),
+            count=before.count + len(emitted),
+            total=total,
+            pending=queue[len(queue) // size * size :].copy(),
+            states=states,
+        )
+        return emitted
+
+    def feature(self) -> Array:
+        """Return what the encoder makes of all frames so far, [D], as if the recording ended here.
+
+        Raises
+        ------
+        InputError
+            When fewer frames came than one output sees.
+        """
+        state = self.state
+        missing = self._spec.output_count(state.frames) - state.count
+        total, count = state.total, state.count
+        if missing > 0:  # complete, but in a call that is not full: its other outputs see zeros, and are left
+            rest = np.zeros((self._spec.frames_per_step, *self._spec.frame_shape), np.float32)
+            rest[: len(state.pending)] = state.pending
+            made = self._call(rest, state.states)[0][:missing]
+            total, count = total + made.sum(axis=0, dtype=np.float64), count + len(made)
+        if count == 0:
+            raise InputError(
+                "too short for a feature",
+                got=f"{state.frames} frames",
+                expected=f"at least {self._spec.first_output_frames}",
+            )
+        mean = (total / count).astype(np.float32)[np.newaxis, np.newaxis]
+        feature: Array = self._head.run({"mean": mean})["feature"][0]
+        return feature
+
+    def flush(self) -> Array:
+        """End the stream: return its feature and start anew; errors are those of `feature`."""
+        feature = self.feature()
+        self.reset()
+        return feature
+
+    def _call(self, frames: Array, states: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        found = self._step.run({"frames": frames[np.newaxis], **states})
+        return found["trunk"][0, found["valid"][0] > 0], {name: found[f"next_{name}"] for name in states}
+
+    def _checked(self, frames: ArrayLike) -> Array:
+        array = np.asarray(frames, np.float32)
+        if array.shape[1:] != self._spec.frame_shape:
+            raise InputError("frames", got=f"shape {array.shape}", expected=f"[n, {self._spec.frame_shape}]")
+        if not np.isfinite(array).all():
+            raise InputError("frames hold values that are not finite", hint="look at what made them")
+        return array
