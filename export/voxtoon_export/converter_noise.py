@@ -29,8 +29,11 @@ def silenced() -> Iterator[io.StringIO]:
         yield said
         return
     before = logging.root.manager.disable
-    # Some loggers keep the stream they were born with, so that redirecting it is not enough.
+    # Some loggers keep the stream they were born with, so that redirecting it is not enough; what is left are
+    # errors, which go nowhere else than to the caller.
     logging.disable(logging.WARNING)
+    errors = logging.StreamHandler(said)
+    logging.root.addHandler(errors)
     try:
         with (
             warnings.catch_warnings(),
@@ -41,4 +44,5 @@ def silenced() -> Iterator[io.StringIO]:
             warnings.simplefilter("ignore")
             yield said
     finally:
+        logging.root.removeHandler(errors)
         logging.disable(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from voxtoon.errors import InputError
 from voxtoon_export import checkpoint_manifest, voice_activity
 from voxtoon_export.bundle_writer import write_bundle
 from voxtoon_export.golden import golden_files, sample_voice
-from voxtoon_export.lowering import Format, format_named
+from voxtoon_export.lowering import About, Content, Format, format_named
 from voxtoon_export.model_card import declaration_of, render
 from voxtoon_export.parity import Case, Clip, check_artefact, read_clip, reference_cases
 
@@ -104,6 +105,8 @@ def export(
                 lowered = file_format.lower(module, part, list(dict.fromkeys(precisions)))
                 for precision, content in lowered.items():
                     tell(f"checking {name} {file_format.name} {precision}")
+                    if file_format.label is not None:
+                        content = file_format.label(content, _about(checkpoint, name))
                     made.add(name, file_format, precision, content, cases[name])
         tell("voice activity")
         cases |= {voice_activity.NAME: made.add_voice_activity(clips, formats)}
@@ -111,8 +114,7 @@ def export(
         described = _manifest(checkpoint, made, face, golden)
         tell("writing the bundle")
         bundle = write_bundle(output, manifest_without_files=described, files={**made.files, **files})
-        sizes = {name: path.stat().st_size for name, path in made.files.items()}
-    return Report(bundle, described, sizes, tuple(clip.name for clip in clips), _notes(checkpoint))
+    return Report(bundle, described, made.sizes_bytes, tuple(clip.name for clip in clips), _notes(checkpoint))
 
 
 @dataclass
@@ -122,6 +124,7 @@ class _Made:
     folder: Path
     artefacts: list[manifest.Artefact] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
+    sizes_bytes: dict[str, int] = field(default_factory=dict)
     third_party: list[manifest.Part] = field(default_factory=list)
 
     def add(
@@ -129,7 +132,7 @@ class _Made:
         part: str,
         file_format: Format,
         precision: str,
-        content: bytes,
+        content: Content,
         cases: Sequence[Case],
         *,
         reference: str = "torch",
@@ -141,14 +144,22 @@ class _Made:
         where = f"{part} {file_format.name} {precision}"
         agreement = worst(check_artefact(adapt(session), cases, tolerance=tolerance, where=where).values())
         file = f"{part}.{precision}{file_format.extension}"
-        self.files[file] = self.folder / file
-        self.files[file].write_bytes(content)
+        self._keep({file: content} if isinstance(content, bytes) else _in_folder(file, content))
+        self.sizes_bytes[file] = (
+            len(content) if isinstance(content, bytes) else sum(map(len, content.values()))
+        )
         parity = manifest.Parity(reference=reference, **agreement.to_json(), tolerance=tolerance.to_json())
         self.artefacts.append(
             manifest.Artefact(
                 part, file_format.name, precision, file, file_format.minimum_runtime, parity=parity
             )
         )
+
+    def _keep(self, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            self.files[name] = self.folder / name
+            self.files[name].parent.mkdir(parents=True, exist_ok=True)
+            self.files[name].write_bytes(content)
 
     def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[str]) -> list[Case]:
         """Let the voice activity part in, float32, in those of the formats that it has, or else as ONNX."""
@@ -166,6 +177,26 @@ class _Made:
             )
         self.third_party.append(voice_activity.part_entry(model))
         return cases
+
+
+def _in_folder(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def _about(checkpoint: Checkpoint, part: str) -> About:
+    """Return what an artefact tells of itself, for who finds it without its bundle."""
+    variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
+    return About(
+        author=str(checkpoint.model_card.get("author") or "not stated"),
+        licence=declared.licence,
+        description=f"{variant.name}, {part}. {declared.intended_use}",
+        metadata={
+            "voxtoon.system": variant.system,
+            "voxtoon.variant": variant.name,
+            "voxtoon.part": part,
+            "voxtoon.front_end": json.dumps(variant.front_end.to_json()),
+        },
+    )
 
 
 def _format(name: str, precisions: Sequence[str]) -> Format:

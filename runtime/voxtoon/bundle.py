@@ -84,6 +84,14 @@ class Bundle:
         _check_equal(f"{name} has changed: its sha256", hashlib.sha256(content).hexdigest(), entry.sha256)
         return content
 
+    def read_folder(self, name: str) -> dict[str, bytes]:
+        """Return the files of a folder of the bundle by their paths in it; raises as `read` does."""
+        folder = f"{name}/"
+        files = {listed.removeprefix(folder): listed for listed in self.manifest.files_in(name)}
+        if not files:
+            raise InputError("the bundle lists no such folder", got=repr(name))
+        return {path: self.read(listed) for path, listed in files.items()}
+
     def verify_all(self) -> None:
         """Check size and hash of every file, a megabyte at a time.
 

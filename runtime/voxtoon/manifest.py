@@ -73,7 +73,10 @@ class Parity:
 
 @dataclass(frozen=True)
 class Artefact:
-    """One part in one format at one precision; ``parity`` is None where the file is its own reference."""
+    """One part in one format at one precision; ``parity`` is None where the file is its own reference.
+
+    ``file`` is a file of the bundle, or a folder of it; then the artefact is all the files in that.
+    """
 
     part: Name
     format: Name
@@ -223,6 +226,10 @@ class Manifest:
         """Return the artefacts of the part called ``part``, in order; raises as `part` does."""
         name = self.part(part).name
         return tuple(artefact for artefact in self.artefacts if artefact.part == name)
+
+    def files_in(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files in a folder of the bundle, and in the folders in it."""
+        return tuple(name for name in self.files if name.startswith(f"{folder}/"))
 
 
 def _check_version(value: Any) -> None:

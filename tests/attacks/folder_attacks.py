@@ -55,6 +55,21 @@ def link_inside(place):
     (place / ENCODER).symlink_to("elsewhere")
 
 
+def moved_into_a_folder(found):
+    """The encoder as a folder of the bundle with two files in it."""
+    found["files"] = {
+        **{name: entry for name, entry in found["files"].items() if name != ENCODER},
+        **{f"{ENCODER}/{name}": found["files"][ENCODER] for name in ("model", "more/weights")},
+    }
+    return found
+
+
+FOLDER_FILES = {
+    **{name: content for name, content in FILES.items() if name != ENCODER},
+    **{f"{ENCODER}/{name}": FILES[ENCODER] for name in ("model", "more/weights")},
+}
+
+
 def folder_for_file(place):
     """A folder in the place of a file."""
     (place / ENCODER).unlink()
@@ -65,6 +80,7 @@ FOLDER_ATTACKS = [
     Attack("good_folder", "good", "", as_folder()),
     Attack("good_minor_version", "good", "", as_folder(put("format_version", "1.7"))),
     Attack("good_unknown_field", "good", "", as_folder(put("parts", 0, "colour", "blue"))),
+    Attack("good_artefact_in_a_folder", "good", "", as_folder(moved_into_a_folder, FOLDER_FILES)),
     Attack("good_unlisted_file", "good", "", as_folder(files={**FILES, ".DS_Store": b"x"})),
     Attack("good_link_inside", "good", "", in_folder(link_inside)),
     Attack("folder_without_manifest", "input", "without manifest.json", in_folder(no_manifest)),

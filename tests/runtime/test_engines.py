@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,15 @@ def test_an_engine_that_is_not_installed_is_told_with_its_package(bundle, monkey
         choose(bundle.manifest, "encoder", engine="other")
 
 
+def test_auto_leaves_engines_that_only_check_to_who_asks_for_them(bundle, monkeypatch):
+    checking = replace(engine("checking"), automatic=False)
+    monkeypatch.setitem(ENGINES, "checking", checking)
+    held = with_artefacts(bundle, ("checking", "fp32"))
+    with pytest.raises(InputError, match="no artefact of the part encoder for this choice"):
+        choose(held, "encoder")
+    assert choose(held, "encoder", engine="checking")[0] is checking
+
+
 def test_no_engine_at_all_is_told(bundle, monkeypatch):
     monkeypatch.setattr(registry, "ENGINES", {"other": engine("other", module="no_such_module")})
     with pytest.raises(InputError, match="no inference engine is installed"):
@@ -141,7 +151,7 @@ from voxtoon.engines import ENGINES
 print(*ENGINES)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["onnx", "later", "litert"]
+    assert done.stdout.split() == ["onnx", "later", "litert", "coreml"]
 
 
 def test_the_engine_is_told_to_report_nothing_before_it_is_imported():

@@ -11,7 +11,7 @@ no code with it. ::
     feature = model.predict({"frames": frames})["feature"]
 
     for kind, name, value in model.intermediates({"frames": frames}):
-        ...  # every value on the way, in order: compare, and name the first that is wrong
+        ...  # every value on the way, in order; `first_difference` compares them with a reference's
 
     state = model.make_state()  # a stateful model (iOS 18) reads and writes this
     model.predict({"frames": frames}, state)
@@ -35,8 +35,18 @@ What it does not tell
 
 from __future__ import annotations
 
+from .difference import Difference, first_difference
 from .model import Intermediate, ReferenceModel, State, load
 from .operations import OPERATIONS
 from .program import Feature
 
-__all__ = ["OPERATIONS", "Feature", "Intermediate", "ReferenceModel", "State", "load"]
+__all__ = [
+    "OPERATIONS",
+    "Difference",
+    "Feature",
+    "Intermediate",
+    "ReferenceModel",
+    "State",
+    "first_difference",
+    "load",
+]

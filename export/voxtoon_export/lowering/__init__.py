@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import InputError
@@ -16,7 +16,29 @@ if TYPE_CHECKING:
 
     from voxtoon_export.parts import PartSpec
 
-Lowering = Callable[["nn.Module", "PartSpec", Sequence[str]], Mapping[str, bytes]]
+Content = bytes | Mapping[str, bytes]
+"""Of an artefact: the bytes of a file, or of each file of a folder by its path in it."""
+
+Lowering = Callable[["nn.Module", "PartSpec", Sequence[str]], Mapping[str, Content]]
+
+
+@dataclass(frozen=True)
+class About:
+    """What an artefact tells whoever finds it without its bundle.
+
+    Parameters
+    ----------
+    author, licence, description
+        Texts for people.
+    metadata
+        Texts for programs by name: ``voxtoon.system``, ``voxtoon.variant``, ``voxtoon.part``, and
+        ``voxtoon.front_end``, as the JSON of a manifest.
+    """
+
+    author: str
+    licence: str
+    description: str
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +50,7 @@ class Format:
     name
         As in the manifest, and as the ``--to`` of the command line.
     extension
-        Of the files, with its dot.
+        Of the files or folders, with its dot.
     engine
         The engine of ``voxtoon.engines`` that runs it, and that it is verified on.
     tolerances
@@ -36,7 +58,9 @@ class Format:
     minimum_runtime
         The oldest version of each library that runs it.
     lower
-        ``(module, part, precisions)`` to the bytes of one artefact per precision. The module is in eval mode.
+        ``(module, part, precisions)``, the module in eval mode, to the content of an artefact per precision.
+    label
+        Writes into a content what it is; None where the format has no place for that.
     """
 
     name: str
@@ -45,6 +69,7 @@ class Format:
     tolerances: Mapping[str, Tolerance]
     minimum_runtime: Mapping[str, str]
     lower: Lowering
+    label: Callable[[Any, About], Content] | None = None
 
 
 def format_names() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from voxtoon.errors import InputError
 
 if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
+    from voxtoon.manifest import Manifest
 
 _ONNX_SUFFIX = ".onnx"
 _NO_OPERATORS = "operators are counted by the extra: pip install 'voxtoon[export]'"
@@ -71,7 +72,7 @@ def _describe_bundle(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     found = manifest.to_json()
     for artefact in found["artefacts"]:
-        artefact |= found["files"][artefact["file"]]
+        artefact |= _size_and_hash(manifest, artefact["file"])
         is_onnx = artefact["format"] == "onnx"
         artefact["summary"] = _summary(bundle.read(artefact["file"])) if is_onnx else None
     wanted = (
@@ -92,6 +93,13 @@ def _describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "artefacts": found["artefacts"],
         "model_card": bundle.read(manifest.model_card).decode("utf-8", "replace"),
     }
+
+
+def _size_and_hash(manifest: Manifest, file: str) -> dict[str, Any]:
+    """Return ``bytes`` and ``sha256`` of an artefact; a folder has no hash of its own."""
+    if file in manifest.files:
+        return dataclasses.asdict(manifest.files[file])
+    return {"bytes": sum(manifest.files[name].bytes for name in manifest.files_in(file)), "sha256": None}
 
 
 def _summary(content: bytes) -> dict[str, Any] | None:

@@ -40,9 +40,9 @@ class Session(Protocol):
 
 
 class Load(Protocol):
-    """Makes a session of the bytes of an artefact."""
+    """Makes a session of the bytes of an artefact, or of those of each of its files where it is a folder."""
 
-    def __call__(self, model: bytes, *, precision: str, threads: int | None) -> Session:
+    def __call__(self, model: Any, *, precision: str, threads: int | None) -> Session:
         """Load ``model``; ``threads`` None leaves the number to the engine's default."""
 
 
@@ -60,6 +60,10 @@ class EngineSpec:
         The installed distribution, for its version, and the module whose presence means it is installed.
     load
         Imports the engine and loads a model.
+    takes_folders
+        Whether its artefacts are folders; `load` gets a mapping then, from path to bytes.
+    automatic
+        Whether ``auto`` may choose it: not one that is there to check artefacts.
     """
 
     name: str
@@ -67,6 +71,8 @@ class EngineSpec:
     package: str
     module: str
     load: Load
+    takes_folders: bool = False
+    automatic: bool = True
 
     def is_available(self) -> bool:
         """Whether the engine is installed."""
@@ -138,16 +144,17 @@ def load_session(
         raise InputError("threads", got=threads, expected="1 or more")
     spec, artefact = choose(bundle.manifest, part, engine=engine, precision=precision)
     _check_version(spec, artefact)
-    return spec.load(bundle.read(artefact.file), precision=artefact.precision, threads=threads)
+    read = bundle.read_folder if spec.takes_folders else bundle.read
+    return spec.load(read(artefact.file), precision=artefact.precision, threads=threads)
 
 
 def _candidates(engine: str) -> list[EngineSpec]:
     installed = [spec for spec in ENGINES.values() if spec.is_available()]
     if engine == AUTO:
-        if not installed:
-            packages = " or ".join(spec.package for spec in ENGINES.values())
+        if not any(spec.automatic for spec in installed):
+            packages = " or ".join(spec.package for spec in ENGINES.values() if spec.automatic)
             raise InputError("no inference engine is installed", expected=packages)
-        return installed
+        return [spec for spec in installed if spec.automatic]
     if engine not in ENGINES:
         raise InputError("unknown engine", got=repr(engine), expected=", ".join((AUTO, *ENGINES)))
     if ENGINES[engine] not in installed:
@@ -179,7 +186,9 @@ def _discover() -> dict[str, EngineSpec]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     specs: list[EngineSpec] = [import_module(f"{__name__}.{name}").ENGINE for name in names]
     # onnx before the others: its artefacts are the ones every bundle has.
-    return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name != "onnx")}
+    return {
+        spec.name: spec for spec in sorted(specs, key=lambda spec: (not spec.automatic, spec.name != "onnx"))
+    }
 
 
 ENGINES: dict[str, EngineSpec] = _discover()

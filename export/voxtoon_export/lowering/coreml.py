@@ -1,0 +1,188 @@
+"""Lowering to Core ML: ML programs for iOS 17 and later, by coremltools.
+
+Nothing is left to the converter's defaults: float16 is computed where it is asked for and nowhere else,
+inputs and outputs are float32 in both, and a time axis is flexible between stated bounds. On Apple's Neural
+Engine only the default length of a flexible axis runs, so that is the length of the clips that the systems
+hear; any other length runs on the CPU or the GPU. See docs/coreml.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from voxtoon.agreement import Tolerance
+from voxtoon.errors import CheckError, InputError
+from voxtoon_export.converter_noise import silenced
+from voxtoon_export.lowering import About, Format
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from voxtoon import manifest
+    from voxtoon_export.parts import PartSpec, TensorSpec
+
+    Part = PartSpec | manifest.Part
+    Tensor = TensorSpec | manifest.TensorSpec
+
+DEFAULT_FRAMES: Final = 598
+"""Of a flexible axis: 6 s, the clips of the systems, at the 10 ms of the front ends."""
+MAXIMUM_FRAMES: Final = 3000
+"""Of a flexible axis: 30 s. Core ML needs a bound, and reserves memory by it."""
+
+MODEL: Final = "Data/com.apple.CoreML/model.mlmodel"
+WEIGHTS: Final = "Data/com.apple.CoreML/weights/weight.bin"
+MANIFEST: Final = "Manifest.json"
+
+_PRECISIONS: Final = {"fp32": "FLOAT32", "fp16": "FLOAT16"}
+_FAILED_OPERATION: Final = re.compile(r"converting '(.*?)' op \(located at: '(.*?)'\)")
+_DATE: Final = "com.github.apple.coremltools.conversion_date"
+
+Files = Mapping[str, bytes]
+"""A package: the content of each of its files, by its path inside."""
+
+
+def lower(module: nn.Module, part: Part, precisions: Sequence[str]) -> Mapping[str, Files]:
+    """Lower a part to Core ML.
+
+    Parameters
+    ----------
+    module
+        The part with its weights, in eval mode.
+    precisions
+        Of ``fp32`` and ``fp16``; the latter stores weights and computes in float16.
+
+    Returns
+    -------
+    mapping
+        From precision to the files of an ``.mlpackage``. The same part gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        A precision is unknown.
+    CheckError
+        coremltools could not convert the part: the operation and the module it is in are named.
+    """
+    import torch
+
+    for precision in precisions:
+        if precision not in _PRECISIONS:
+            raise InputError("unknown precision for coreml", got=precision, expected=", ".join(_PRECISIONS))
+    with silenced():
+        examples = tuple(torch.zeros(_traced_shape(item, part)) for item in part.inputs)
+        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+    return {precision: _package(_converted(traced, part, precision)) for precision in precisions}
+
+
+def _converted(traced: Any, part: Part, precision: str) -> Any:
+    with silenced() as said:
+        import coremltools as ct  # type: ignore[import-untyped]
+        import numpy as np
+
+        def tensor(declared: Tensor, **options: Any) -> Any:
+            return ct.TensorType(name=declared.name, dtype=np.float32, **options)
+
+        try:
+            return ct.convert(
+                traced,
+                convert_to="mlprogram",
+                minimum_deployment_target=ct.target.iOS17,
+                compute_precision=ct.precision[_PRECISIONS[precision]],
+                inputs=[tensor(item, shape=_shape(item, part)) for item in part.inputs],
+                outputs=[tensor(item) for item in part.outputs],
+                skip_model_load=True,
+            )
+        except Exception as error:  # coremltools raises whatever went wrong inside it
+            where = _FAILED_OPERATION.search(said.getvalue())
+            place = f" at {where[1]} in {where[2]}" if where else ""
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise CheckError(f"{part.name} cannot be converted to Core ML{place}", got=reason) from error
+
+
+def _traced_shape(declared: Tensor, part: Part) -> list[int]:
+    return [size if isinstance(size, int) else _least(part) for size in declared.shape]
+
+
+def _shape(declared: Tensor, part: Part) -> Any:
+    """The shape as coremltools takes it, an axis of any size as the range that Core ML is told."""
+    import coremltools as ct
+
+    def axis(size: int | str) -> Any:
+        if isinstance(size, int):
+            return size
+        default = max(_least(part), DEFAULT_FRAMES)
+        return ct.RangeDim(_least(part), max(default, MAXIMUM_FRAMES), default=default)
+
+    return ct.Shape(tuple(axis(size) for size in declared.shape))
+
+
+def _least(part: Part) -> int:
+    return part.minimum_frames or 1
+
+
+def _package(model: Any) -> Files:
+    """The files of a package, without what changes from one conversion to the next: a date, random names."""
+    specification = model.get_spec()
+    specification.description.metadata.userDefined.pop(_DATE, None)
+    weights = Path(model.weights_dir) / Path(WEIGHTS).name
+    files = {MODEL: specification.SerializeToString(deterministic=True)}
+    files |= {WEIGHTS: weights.read_bytes()} if weights.is_file() else {}
+    return {**files, MANIFEST: _manifest(files)}
+
+
+def label(files: Files, about: About) -> Files:
+    """Write into a package what it is: Xcode shows it, and apps can read it.
+
+    Parameters
+    ----------
+    files
+        Of the package.
+    about
+        What is written.
+    """
+    with silenced():
+        from coremltools import proto
+
+    model = proto.Model_pb2.Model.FromString(files[MODEL])
+    metadata = model.description.metadata
+    metadata.author, metadata.license = about.author, about.licence
+    metadata.shortDescription = about.description
+    metadata.userDefined.update(about.metadata)
+    return {**files, MODEL: model.SerializeToString(deterministic=True)}
+
+
+def _manifest(files: Files) -> bytes:
+    """What Core ML finds the model and its weights by."""
+    items = {MODEL: "CoreML Model Specification", WEIGHTS: "CoreML Model Weights"}
+    paths = {name: name if name == MODEL else str(Path(name).parent) for name in files}
+    identifiers = {name: str(uuid.uuid5(uuid.NAMESPACE_OID, path)) for name, path in paths.items()}
+    manifest = {
+        "fileFormatVersion": "1.0.0",
+        "itemInfoEntries": {
+            identifiers[name]: {
+                "author": "com.apple.CoreML",
+                "description": items[name],
+                "name": Path(path).name,
+                "path": path.removeprefix("Data/"),
+            }
+            for name, path in paths.items()
+        },
+        "rootModelIdentifier": identifiers[MODEL],
+    }
+    return json.dumps(manifest, indent=4).encode()
+
+
+FORMAT: Final = Format(
+    name="coreml",
+    extension=".mlpackage",
+    engine="coreml",
+    tolerances={"fp32": Tolerance(max_abs_relative=1e-5), "fp16": Tolerance(psnr_db=60.0)},
+    minimum_runtime={"iOS": "17", "macOS": "14", "coremltools": "9.0"},
+    lower=lower,
+    label=label,
+)
