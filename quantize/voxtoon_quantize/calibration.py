@@ -36,10 +36,15 @@ MU: Final = 255.0  # of the companding of G.711
 class CalibrationClip:
     """One clip: float32 samples at 16 kHz, and whether they went through a telephone."""
 
-    name: str
+    path: Path
     speaker: str
     samples: Samples
     telephone: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class CalibrationAudio:
     telephone_share
         Share of the recordings that are given a second time, as over a telephone.
     use_speaker
-        Whether a speaker of the index may be used: those that quality is judged on may not.
+        Whether a speaker may be used: those that quality is judged on may not.
 
     Attributes
     ----------
@@ -102,10 +107,10 @@ class CalibrationAudio:
                 self.skipped.append(Skipped(path, str(error)))
                 continue
             self.used += 1
-            yield CalibrationClip(path.name, speaker, samples)
+            yield CalibrationClip(path, speaker, samples)
             # Exactly the share in any run of clips, and not by chance.
             if int(self.used * self.telephone_share) > int((self.used - 1) * self.telephone_share):
-                yield CalibrationClip(path.name, speaker, over_telephone(samples), telephone=True)
+                yield CalibrationClip(path, speaker, over_telephone(samples), telephone=True)
         if self.used == 0:
             raise InputError(
                 f"no usable recording among the {len(self.skipped)} of {self.folder}",
@@ -146,13 +151,13 @@ def _found(folder: Path, use_speaker: Callable[[str], bool]) -> dict[str, list[P
     found: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         speaker = speakers.get(path.stem, path.relative_to(folder).as_posix())
-        if path.stem not in speakers or use_speaker(speaker):
+        if use_speaker(speaker):
             found[speaker].append(path)
     if not found:
         raise InputError(
             "no calibration audio",
-            got=f"only speakers in {folder} that are kept for judging",
-            expected="others",
+            got=f"all {len(files)} recordings in {folder} are of speakers kept for something else",
+            expected="some more speakers",
         )
     return found
 
