@@ -67,4 +67,5 @@ class Waveform:
         peak = np.abs(window).max()
         if peak == 0:
             return window
-        return np.floor(window / peak) if in_whole_numbers else window / peak
+        normal: NDArray[np.float64] = window / peak
+        return np.floor(normal) if in_whole_numbers else normal

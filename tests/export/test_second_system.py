@@ -1,6 +1,5 @@
 """A system with another front end and another kind of face goes the whole way, through the same commands."""
 
-import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from voxtoon_export import exporter
 from voxtoon_export.checkpoint import Checkpoint
 from voxtoon_export.golden import sample_voice
 from voxtoon_export.network import build
-from voxtoon_export.systems import SYSTEMS, wav2pix
+from voxtoon_export.systems import wav2pix
 
 torch = pytest.importorskip("torch", reason="exporting needs voxtoon[export]")
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,39 +162,3 @@ def test_the_same_commands_say_what_is_neutral(report, tmp_path, capsys):
     assert (told["geometry"], told["landmarks"]) == ("neutral", None)
     assert main(["inspect", bundle]) == 0
     assert "output image float32 [1, 64, 64, 3]" in capsys.readouterr().out
-
-
-# Where a system may be named: its own declaration, the list of systems, and the layouts of its programs.
-NAMED = ("systems/", "checkpoint_layouts/")
-CODE = [
-    path
-    for folder in ("runtime/voxtoon", "export/voxtoon_export", "quantize/voxtoon_quantize")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if not path.relative_to(ROOT / folder).as_posix().startswith(NAMED)
-]
-
-
-def words_that_decide(path):
-    """Texts and names in a module; not its docstrings, which decide nothing."""
-    tree = ast.parse(path.read_text())
-    loose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and id(node) not in loose:
-                yield node.value
-            continue
-        for field in ("id", "attr", "name", "module", "arg"):
-            yield str(getattr(node, field, None) or "")
-
-
-@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_code_outside_the_declarations_knows_a_system_by_name(path):
-    found = [word for word in words_that_decide(path) for name in SYSTEMS if name in word.lower()]
-    assert found == []
-
-
-def test_the_names_are_looked_for_where_they_are():
-    """The search itself finds what it is to find."""
-    declaration = ROOT / "export/voxtoon_export/systems/wav2pix.py"
-    assert any("wav2pix" in word for word in words_that_decide(declaration))
-    assert len(CODE) > 60
