@@ -8,7 +8,7 @@ import pytest
 from voxtoon_export.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
-# Where a system may be named: its own declaration, the list of systems, and the data of its programs' layouts.
+# Where a system may be named: its declaration, the list of systems, the data of its programs' layouts.
 NAMED = {
     *(f"systems/{name}.py" for name in ("__init__", *SYSTEMS)),
     *(
