@@ -95,6 +95,7 @@ class StreamingEncoder:
 
     def __init__(self, step: Session, head: Session, spec: StreamingSpec) -> None:
         self._step, self._head, self._spec = step, head, spec
+        self._known: tuple[NDArray[np.float64], Array] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -144,7 +145,7 @@ class StreamingEncoder:
         )
         for start in range(0, len(queue) - size + 1, size):
             made, states = self._call(queue[start : start + size], states)
-            total = total + made.sum(axis=0, dtype=np.float64)
+            total = _added(total, made)
             outputs.append(made)
         emitted = np.concatenate(outputs)
         self.state = StreamState(
@@ -159,6 +160,8 @@ class StreamingEncoder:
     def feature(self) -> Array:
         """Return what the encoder makes of all frames so far, [D], as if the recording ended here.
 
+        As long as no output has come since it was last asked for, this costs nothing.
+
         Raises
         ------
         InputError
@@ -171,16 +174,17 @@ class StreamingEncoder:
             rest = np.zeros((self._spec.frames_per_step, *self._spec.frame_shape), np.float32)
             rest[: len(state.pending)] = state.pending
             made = self._call(rest, state.states)[0][:missing]
-            total, count = total + made.sum(axis=0, dtype=np.float64), count + len(made)
+            total, count = _added(total, made), count + len(made)
         if count == 0:
             raise InputError(
                 "too short for a feature",
                 got=f"{state.frames} frames",
                 expected=f"at least {self._spec.first_output_frames}",
             )
-        mean = (total / count).astype(np.float32)[np.newaxis, np.newaxis]
-        feature: Array = self._head.run({"mean": mean})["feature"][0]
-        return feature
+        if self._known is None or self._known[0] is not total:
+            mean = (total / count).astype(np.float32)[np.newaxis, np.newaxis]
+            self._known = total, self._head.run({"mean": mean})["feature"][0]
+        return self._known[1].copy()
 
     def flush(self) -> Array:
         """End the stream: return its feature and start anew; errors are those of `feature`."""
@@ -199,3 +203,8 @@ class StreamingEncoder:
         if not np.isfinite(array).all():
             raise InputError("frames hold values that are not finite", hint="look at what made them")
         return array
+
+
+def _added(total: NDArray[np.float64], outputs: Array) -> NDArray[np.float64]:
+    """Return the sum; the very same array where there is nothing to add, by which `feature` knows."""
+    return total + outputs.sum(axis=0, dtype=np.float64) if len(outputs) else total

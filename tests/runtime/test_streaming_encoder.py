@@ -63,8 +63,10 @@ class Head:
     """The mean as it is, so that a feature tells what was averaged."""
 
     engine, precision = "numpy", "fp32"
+    runs = 0
 
     def run(self, inputs):
+        self.runs += 1
         return {"feature": inputs["mean"].reshape(1, -1)}
 
 
@@ -116,6 +118,36 @@ def test_asking_changes_nothing(stream):
 
     np.testing.assert_array_equal(stream.feature(), stream.feature())
     assert stream.state is before
+
+
+def test_a_feature_is_computed_once_however_often_it_is_asked_for():
+    step, head = Step(STRIDE), Head()
+    stream = StreamingEncoder(step, head, step.spec())
+    stream.push(noise(25))  # the 25th frame completes an output, and the 27th will complete the next
+    first = stream.feature()
+    runs = head.runs
+    stream.push(noise(1, seed=3))
+    first[:] = np.nan  # the caller's to spoil
+    again = stream.feature()
+
+    assert head.runs == runs
+    assert np.isfinite(again).all()
+    stream.push(noise(1, seed=4))
+    assert not np.array_equal(stream.feature(), again)
+
+
+def test_what_was_asked_for_earlier_or_by_a_clone_is_not_mistaken_for_it(stream):
+    frames = noise(60)
+    stream.push(frames[:30])
+    before, feature, clone = stream.state, stream.feature(), stream.clone()
+    clone.push(frames[30:])
+    stream.push(noise(30, seed=4))
+    other = stream.feature()
+
+    assert not np.array_equal(other, feature)
+    assert not np.array_equal(clone.feature(), other)
+    stream.state = before
+    np.testing.assert_array_equal(stream.feature(), feature)
 
 
 def test_too_few_frames_for_a_feature(stream):

@@ -1,0 +1,226 @@
+"""What an update costs during a call: the streaming encoder against recomputing the last six seconds.
+
+``python -m benchmarks.streaming [--variant V ...] [--minutes M] [--rounds N]``
+
+The first table counts multiplications of every variant that can be streamed. The second is measured: ONNX,
+float32, one thread, random weights, CPU time. Encoder, step and head take turns, the least of all rounds
+counts; the first and the last minute are whole minutes of a call with an update after every 250 ms. Outputs
+and feature are checked against torch first: the columns ``trunk`` and ``feature`` are the largest differences
+over their scale, ``rings`` that of torch's own streaming form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.onnx_export import lively_network
+from voxtoon.engines import Session
+from voxtoon.engines.onnx import load
+from voxtoon.streaming_encoder import StreamingEncoder
+from voxtoon_export.converter_noise import silenced
+from voxtoon_export.lowering import onnx
+from voxtoon_export.network import Network
+from voxtoon_export.parts import PartSpec
+from voxtoon_export.streaming.check import check_streaming
+from voxtoon_export.streaming.onnx_step import lower_step
+from voxtoon_export.streaming.parts import StepPart, head_part, step_part
+from voxtoon_export.systems import SYSTEMS, variant
+
+CLIP_FRAMES = 598  # 6 s
+UPDATE_FRAMES = 25  # 250 ms
+FRAMES_PER_S = 100
+
+Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one encoder, in MACs or in seconds: of a whole clip, of a call of the step, and of the head.
+
+    A call of the step makes one output.
+    """
+
+    clip: float
+    step: float
+    head: float
+    step_frames: int
+
+    @property
+    def update(self) -> float:
+        """Of an update, in the mean over a call; between two outputs the feature stays the same."""
+        return (self.step + self.head) * UPDATE_FRAMES / self.step_frames
+
+    @property
+    def ratio(self) -> float:
+        """How often an update fits into a clip."""
+        return self.clip / self.update
+
+    @property
+    def step_per_second(self) -> float:
+        """Of a second of audio, without the head."""
+        return self.step * FRAMES_PER_S / self.step_frames
+
+
+def macs(encoder: PartSpec) -> Costs:
+    """Count multiplications."""
+    step = step_part(encoder)
+    return Costs(
+        clip=encoder.macs(frames=CLIP_FRAMES),
+        step=step.macs(),
+        head=head_part(encoder).macs(),
+        step_frames=step.plan.frames,
+    )
+
+
+def streamable_encoders() -> Iterator[tuple[str, PartSpec]]:
+    """Yield every variant whose encoder has a mean over time."""
+    for system in SYSTEMS.values():
+        for name, found in system.variants.items():
+            if found.parts["encoder"].streamable:
+                yield name, found.parts["encoder"]
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """An encoder as one artefact, and as step and head."""
+
+    encoder: Session
+    step: Session
+    head: Session
+    part: StepPart
+
+    def stream(self) -> StreamingEncoder:
+        """Begin a call."""
+        return StreamingEncoder(self.step, self.head, self.part.streaming_spec())
+
+
+def artefacts(network: Network) -> Artefacts:
+    """Lower an encoder to ONNX both ways and load it, on one thread."""
+    from voxtoon_export.streaming.rings import head_network
+    from voxtoon_export.streaming.step import StepNetwork
+
+    def loaded(content: bytes) -> Session:
+        return load(content, precision="fp32", threads=1)
+
+    part = step_part(network.spec)
+    with silenced():
+        return Artefacts(
+            encoder=loaded(onnx.lower(network, network.spec, ["fp32"])["fp32"]),
+            step=loaded(lower_step(StepNetwork(network, part).eval(), ["fp32"])["fp32"]),
+            head=loaded(onnx.lower(head_network(network), head_part(network.spec), ["fp32"])["fp32"]),
+            part=part,
+        )
+
+
+def seconds(made: Artefacts, frames: Frames, *, rounds: int) -> Costs:
+    """Measure; encoder, step and head take turns."""
+    spec = made.part.streaming_spec()
+    state = {name: np.zeros(shape, np.float32) for name, shape in spec.states.items()}
+    size = spec.frames_per_step
+    mean = np.ones((1, 1, *spec.output_shape), np.float32)
+    runs: dict[str, Callable[[], object]] = {
+        "clip": lambda: made.encoder.run({"frames": frames}),
+        "step": lambda: made.step.run({"frames": frames[:, :size], **state}),
+        "head": lambda: made.head.run({"mean": mean}),
+    }
+    least = dict.fromkeys(runs, np.inf)
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.process_time()
+            run()
+            least[name] = min(least[name], time.process_time() - start)
+    return Costs(**least, step_frames=size)
+
+
+def minutes(made: Artefacts, frames: Frames, *, count: int) -> list[float]:
+    """Measure each minute of a call, an update after every 250 ms."""
+    stream, found = made.stream(), []
+    for _ in range(count):
+        start = time.process_time()
+        for pushed in range(0, 60 * FRAMES_PER_S, UPDATE_FRAMES):
+            at = pushed % (CLIP_FRAMES // UPDATE_FRAMES * UPDATE_FRAMES)
+            stream.push(frames[0, at : at + UPDATE_FRAMES])
+            if stream.state.count:
+                stream.feature()
+        found.append(time.process_time() - start)
+    return found
+
+
+def ring_difference(network: Network, frames: Frames) -> float:
+    """Return the largest difference of torch's streaming form from torch's run over the whole clip."""
+    import torch
+
+    from voxtoon_export.streaming.rings import RingEncoder, offline_trunk
+
+    with torch.inference_mode():
+        clip = torch.from_numpy(frames)
+        ring = RingEncoder(network)
+        chunks = torch.split(clip, UPDATE_FRAMES, dim=1)
+        streamed = torch.cat([ring.push(chunk) for chunk in chunks], dim=1)
+        return float((torch.cat([streamed, ring.peek()], dim=1) - offline_trunk(network, clip)).abs().max())
+
+
+def print_macs() -> None:
+    """Print the first table."""
+    print(f"{'multiplications':22} {'6 s':>9} {'per s':>9} {'head':>9} {'update':>9} {'ratio':>6}")
+    for name, encoder in streamable_encoders():
+        found = macs(encoder)
+        cells = (found.clip, found.step_per_second, found.head, found.update)
+        print(f"{name:22} {' '.join(f'{cell / 1e6:8.1f}M' for cell in cells)} {found.ratio:6.1f}")
+
+
+def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
+    """Measure and print the second table."""
+    head = (
+        f"{'6 s ms':>8} {'step ms':>8} {'head ms':>8} {'update':>8} {'ratio':>6} {'RTF':>7} {'state kB':>8}"
+    )
+    last = f"{'minute 1':>9} {f'minute {call_minutes}':>10}"
+    print(f"\n{'':22} {head} {last} {'rings':>8} {'trunk':>8} {'feature':>8}")
+    for name in names:
+        network, inputs = lively_network(name, "encoder")
+        # A copy, because torch takes other kernels for arrays with unusual strides.
+        frames = inputs["frames"][:, :CLIP_FRAMES].copy()
+        rings, made = ring_difference(network, frames), artefacts(network)
+        agreement = check_streaming(
+            made.step,
+            made.head,
+            made.part,
+            network,
+            frames,
+            tolerance=onnx.FORMAT.tolerances["fp32"],
+            where=name,
+        )
+        found = seconds(made, frames, rounds=rounds)
+        call = minutes(made, frames, count=call_minutes)
+        state_kb = sum(math.prod(shape) for shape in made.part.streaming_spec().states.values()) * 4e-3
+        times = (found.clip, found.step, found.head, found.update)
+        cells = f"{' '.join(f'{1e3 * cell:8.2f}' for cell in times)} {found.ratio:6.1f}"
+        cells += f" {found.step_per_second:7.4f} {state_kb:8.0f} {call[0]:8.3f}s {call[-1]:9.3f}s"
+        differences = [rings, *(item.max_abs_relative for item in agreement.values())]
+        print(f"{name:22} {cells} {' '.join(f'{item:8.1e}' for item in differences)}")
+
+
+def main() -> None:
+    """Count, measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--variant", nargs="+", default=["speech2face-w8", "speech2face-mel-w4"])
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=10)
+    arguments = parser.parse_args()
+    for name in arguments.variant:
+        variant(name)
+    print_macs()
+    print_times(arguments.variant, rounds=arguments.rounds, call_minutes=arguments.minutes)
+
+
+if __name__ == "__main__":
+    main()
