@@ -7,7 +7,7 @@ PYTHON ?= python3
 WAV ?= samples/voice.flac
 DATA ?= ../shared/data/published_reconstructions
 OUT ?= out
-CHECKPOINT ?= recipes/checkpoints/default.safetensors
+CHECKPOINT ?= recipes/checkpoints/speech2face-mel-w4.safetensors
 # On Linux x86-64 the default index serves torch with CUDA (about 2 GB). Give the address of PyTorch's
 # CPU wheel index here and the same pinned version comes as its CPU build: make demo TORCH_INDEX=...
 TORCH_INDEX ?=

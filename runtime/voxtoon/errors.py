@@ -16,7 +16,9 @@ class VoxtoonError(Exception):
 
     exit_code = 2
 
-    def __init__(self, what: str, *, got: object = None, expected: object = None, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, got: object = None, expected: object = None, hint: str | None = None
+    ) -> None:
         message = what
         if got is not None:
             message += f": got {got}"

@@ -1,0 +1,1 @@
+"""Measurements against peers, each a command: ``python -m benchmarks.NAME``."""
