@@ -176,6 +176,15 @@ def test_other_systems_and_endings_are_the_same_to_it(name):
             np.testing.assert_allclose(found[output.name], array.numpy(), atol=1e-5 * scale, rtol=0)
 
 
+def test_a_name_that_core_ml_reserves_is_refused_and_not_changed_in_silence():
+    state = TensorSpec("state", ("batch", "unit"), (1, 4))
+    part = PartSpec("memory", state, (Relu(),), (Branch("feature", ("feature",)),))
+    with pytest.raises(
+        CheckError, match="memory has an input of a name that Core ML does not take: got state"
+    ):
+        COREML.lower(build(part).eval(), part, ["fp32"])
+
+
 def test_an_unknown_precision_is_refused(modules):
     part, module = modules["decoder"]
     with pytest.raises(InputError, match="unknown precision for coreml: got int8"):

@@ -76,7 +76,12 @@ def lower(module: nn.Module, part: Part, precisions: Sequence[str]) -> Mapping[s
     with silenced():
         examples = tuple(torch.zeros(_traced_shape(item, part)) for item in part.inputs)
         traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
-    return {precision: _package(_converted(traced, part, precision)) for precision in precisions}
+    packages = {}
+    for precision in precisions:
+        model = _converted(traced, part, precision)
+        _check_names(model, part)
+        packages[precision] = _package(model)
+    return packages
 
 
 def _converted(traced: Any, part: Part, precision: str) -> Any:
@@ -102,6 +107,23 @@ def _converted(traced: Any, part: Part, precision: str) -> Any:
             place = f" at {where[1]} in {where[2]}" if where else ""
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise CheckError(f"{part.name} cannot be converted to Core ML{place}", got=reason) from error
+
+
+def _check_names(model: Any, part: Part) -> None:
+    """Raise CheckError where coremltools gave an input or output another name than it was told to."""
+    description = model.get_spec().description
+    _check_each("input", part.inputs, description.input, part)
+    _check_each("output", part.outputs, description.output, part)
+
+
+def _check_each(side: str, declared: Sequence[Tensor], made: Sequence[Any], part: Part) -> None:
+    for wanted, found in zip(declared, made, strict=True):
+        if wanted.name != found.name:
+            raise CheckError(
+                f"{part.name} has an {side} of a name that Core ML does not take",
+                got=wanted.name,
+                expected=f"another, for instance {found.name}",
+            )
 
 
 def _traced_shape(declared: Tensor, part: Part) -> list[int]:
