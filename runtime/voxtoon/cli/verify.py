@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxtoon.errors import CheckError
+from voxtoon.errors import CheckError, InputError
 
 if TYPE_CHECKING:
     from voxtoon.agreement import Tolerance
@@ -27,6 +28,21 @@ def add_parser(subparsers: Any) -> None:
         "bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: the one that comes with the package"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--runtimes",
+        action="store_true",
+        help="on every runtime that the bundle declares, oldest and newest, in environments of their own",
+    )
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        default=Path("build") / "environments",
+        metavar="DIR",
+        help="where those are made and kept (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write what --runtimes found as a page too"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     CheckError
         After printing, when a check failed.
     """
+    if arguments.runtimes:
+        return _run_on_runtimes(arguments)
     from voxtoon.bundle import open_bundle
     from voxtoon.cli.console import progress
     from voxtoon.verification import verify
@@ -58,6 +76,30 @@ def run(arguments: argparse.Namespace) -> int:
     if failed:
         others = f" (and {len(failed) - 1} more)" if failed[1:] else ""
         raise CheckError(f"{failed[0].failure}{others}")
+    return 0
+
+
+def _run_on_runtimes(arguments: argparse.Namespace) -> int:
+    if find_spec("voxtoon_export") is None:
+        raise InputError("--runtimes is not installed", hint="install it with: pip install 'voxtoon[export]'")
+    from voxtoon.atomic_file import write_atomically
+    from voxtoon.bundle import open_bundle
+    from voxtoon.cli.console import progress
+    from voxtoon_export.compatibility import declared_runtimes, verify_on
+    from voxtoon_export.compatibility_page import matrix, page
+
+    with open_bundle(arguments.bundle) as bundle:
+        path, manifest = bundle.path, bundle.manifest
+    with progress() as tell:
+        runtimes = declared_runtimes(manifest)
+        rows = list(verify_on(runtimes, path, environments=arguments.environments, progress=tell))
+    print(matrix(rows))
+    if arguments.markdown is not None:
+        write_atomically({arguments.markdown: page(rows, manifest).encode()})
+        print(f"wrote {arguments.markdown}")
+    failures = [failure for row in rows for failure in row.failures]
+    if failures:
+        raise CheckError(failures[0] + (f" (and {len(failures) - 1} more)" if failures[1:] else ""))
     return 0
 
 

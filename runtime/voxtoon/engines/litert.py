@@ -86,14 +86,13 @@ def load(model: bytes, *, precision: str, threads: int | None) -> Session:
         with native_stderr_silenced():  # it tells which delegate it takes
             interpreter = library.Interpreter(model_content=model, num_threads=threads or _DEFAULT_THREADS)
             interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:  # SystemError among them, where numpy is too new for it
         reason = str(error).strip().splitlines()[0]
         raise CheckError("LiteRT cannot load the artefact", got=reason, hint="export it again") from error
     signatures = list(interpreter.get_signature_list())
     if len(signatures) != 1:
-        raise CheckError(
-            "the artefact has not one signature", got=", ".join(signatures) or "none", expected="one"
-        )
+        held = ", ".join(signatures) or "none"
+        raise CheckError("the artefact is not one part", got=held, expected="one signature")
     signature = interpreter.get_signature_runner(signatures[0])
     inputs, outputs = (
         {name: detail["index"] for name, detail in details.items()}
