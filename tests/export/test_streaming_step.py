@@ -1,5 +1,9 @@
 """The step with fixed shapes: the same outputs, one call after another, in torch and as an artefact."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +25,7 @@ from voxtoon_export.streaming.rings import RingEncoder, head_network, offline_tr
 from voxtoon_export.streaming.step import StepNetwork
 
 ONNX = format_named("onnx")
+STATM = Path("/proc/self/statm")
 ENCODERS = [(front_end, padded) for front_end in ("mel", "complex") for padded in (False, True)]
 
 
@@ -158,6 +163,39 @@ def test_the_runtime_s_feature_is_the_encoder_s_at_every_moment(network, artefac
             trunk = offline_trunk(network, frames[:, :taken])[:, : spec.output_count(taken)]
             expected = head(trunk.mean(dim=1, keepdim=True))[0].numpy()
         np.testing.assert_allclose(stream.feature(), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_calls_on_many_threads_share_the_artefacts_and_nothing_else(network, artefacts):
+    spec = step_part(network.spec).streaming_spec()
+    sessions = [artefacts[name]["fp32"] for name in ("encoder_step", "head")]
+    calls = [frames_for(network.spec, 400, seed=seed)[0].numpy() for seed in range(8)]
+
+    def heard(frames):
+        stream = StreamingEncoder(*sessions, spec)
+        for start in range(0, len(frames), 25):
+            stream.push(frames[start : start + 25])
+        return stream.feature()
+
+    alone = [heard(frames) for frames in calls]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(heard, calls))
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="resident memory is read from /proc")
+def test_a_long_call_needs_no_more_memory_than_a_short_one(artefacts, network):
+    stream = StreamingEncoder(
+        artefacts["encoder_step"]["fp32"], artefacts["head"]["fp32"], step_part(network.spec).streaming_spec()
+    )
+    frames = frames_for(network.spec, 25)[0].numpy()
+
+    def resident_bytes_after(pushes):
+        for _ in range(pushes):
+            stream.push(frames)
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    early = resident_bytes_after(200)
+    assert resident_bytes_after(2_000) - early < 2**20
 
 
 def test_an_artefact_of_other_weights_fails_the_check(network, artefacts):
