@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
 from voxtoon.audio import read_audio
 from voxtoon.engines.onnx import load
-from voxtoon.errors import InputError
+from voxtoon.errors import CheckError, InputError
 from voxtoon.speech import SpeechDetector
 from voxtoon_export import voice_activity
 
@@ -103,3 +104,41 @@ def test_a_missing_package_is_told_with_what_to_install(monkeypatch):
 def test_the_notice_names_the_makers_and_the_licence():
     assert "Silero Team" in voice_activity.NOTICE
     assert voice_activity.LICENCE in voice_activity.NOTICE
+
+
+@pytest.fixture(scope="module")
+def litert_run(specialised):
+    pytest.importorskip("litert_torch", reason="lowering to LiteRT needs voxtoon[export]")
+    from voxtoon.engines import ENGINES
+
+    content = voice_activity.lowered(specialised, "litert")
+    return ENGINES["litert"].load(content, precision="fp32", threads=1).run
+
+
+def test_in_litert_it_equals_the_packaged_network_on_the_sample_voice(litert_run, original):
+    samples = read_audio(REPOSITORY / "samples/voice.flac").samples
+    np.testing.assert_allclose(
+        probabilities(litert_run, samples), probabilities(original, samples), atol=1e-5
+    )
+
+
+@pytest.mark.skipif(
+    not REAL_VOICES.is_dir(), reason="the published reconstructions are not at ../shared/data"
+)
+def test_in_litert_it_equals_the_packaged_network_on_real_voices(litert_run, original):
+    for path in sorted(REAL_VOICES.rglob("*.wav"))[::100] or sorted(REAL_VOICES.rglob("*.flac"))[::100]:
+        samples = read_audio(path).samples
+        np.testing.assert_allclose(
+            probabilities(litert_run, samples), probabilities(original, samples), atol=1e-5
+        )
+
+
+def test_a_network_of_other_layers_is_not_taken_for_it(specialised):
+    from voxtoon_export.voice_activity_network import torch_network
+
+    changed = type(specialised)()
+    changed.CopyFrom(specialised)
+    weight = next(item for item in changed.graph.initializer if list(item.dims) == [64, 64, 3])
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.zeros((32, 64, 3), np.float32), weight.name))
+    with pytest.raises(CheckError, match="has other layers than it is known by"):
+        torch_network(changed)
