@@ -1,13 +1,18 @@
 """Small graphs, and what they compute in either precision."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
+import soundfile
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from tests.export.conftest import mean_landmarks, tiny_checkpoint, tiny_variant  # noqa: F401
 from voxtoon.engines.onnx import load
 
+ROOT = Path(__file__).resolve().parents[2]
 TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float64): TensorProto.DOUBLE}
 
 
@@ -49,3 +54,24 @@ def compute():
         return load(model.SerializeToString(), precision="fp32", threads=1).run({"x": x})["y"]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def voices(tmp_path_factory):
+    """Thirty recordings, cut from the sample voice and made higher and lower, as of thirty speakers."""
+    samples, rate_hz = soundfile.read(ROOT / "samples/voice.flac", dtype="float32")
+    folder = tmp_path_factory.mktemp("voices")
+    for number in range(30):
+        start = number * (len(samples) - 3 * rate_hz) // 30
+        played_hz = int(rate_hz * 2.0 ** ((number % 7 - 3) / 12))
+        soundfile.write(folder / f"voice{number:02}.wav", samples[start : start + 3 * rate_hz], played_hz)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(request, tmp_path_factory):
+    """A bundle that a gate cannot let through: so small that the scales outweigh what integers save."""
+    from voxtoon_export.exporter import export
+
+    checkpoint = request.getfixturevalue("tiny_checkpoint")
+    return export(checkpoint, output=tmp_path_factory.mktemp("tiny") / "tiny.voxtoon").bundle

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "systems": "the systems, variants and checkpoint layouts that can be exported",
     "export": "make a bundle of a checkpoint, verified against torch",
     "evaluate": "the paper's tables for a bundle",
+    "quantize": "add int8 artefacts to a bundle, or say why not",
 }
 """Name and one line for each module of this package that has `add_parser` and `run`."""
 

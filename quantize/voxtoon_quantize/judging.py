@@ -1,0 +1,116 @@
+"""The voices kept apart, and how quantized parts fare with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from numpy.typing import NDArray
+
+from voxtoon import manifest
+from voxtoon.agreement import Tolerance, worst
+from voxtoon.bundle import Bundle
+from voxtoon.engines.onnx import load
+from voxtoon.golden import frames_of
+from voxtoon.verification import agreement_with, run_part
+
+from .audit import audit
+from .calibration import CalibrationAudio, CalibrationClip
+from .faces import draw
+from .gate import judge
+from .part import CalibratedPart, FloatPart, Inputs, speed_ratio
+from .quality import Quality, compare
+from .recipe import Recipe
+from .report import INT8, UNVERIFIED, PartReport, RefusedError
+from .sensitivity import LayerError, layer_errors
+from .truth import truth_of
+
+if TYPE_CHECKING:
+    from voxtoon.engines import Session
+
+# Of an int8 artefact on another machine than the one it was made on, against the golden arrays.
+TOLERANCE: Final = Tolerance(psnr_db=25.0)
+_OF_QUALITY: Final = {"angle_mean_deg", "angle_p95_deg", "r2_drop", "psnr_db", "ssim"}
+_BLAMED_CLIPS: Final = 6
+_BLAMED_LAYERS: Final = 3
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The voices kept apart, what the float parts make of them, and each part's inputs."""
+
+    bundle: Bundle
+    clips: tuple[CalibrationClip, ...]
+    frames: tuple[NDArray[Any], ...]
+    floats: Mapping[str, Session]
+    inputs: Mapping[str, list[Inputs]]
+
+    @classmethod
+    def of(cls, bundle: Bundle, parts: Mapping[str, FloatPart], audio: CalibrationAudio) -> Judged:
+        """Read the recordings, and run the float encoder on them."""
+        clips = tuple(audio)
+        frames = tuple(frames_of(clip.samples, bundle.manifest.front_end) for clip in clips)
+        floats = {name: load(part.content, precision="fp32", threads=1) for name, part in parts.items()}
+        inputs = {name: list(_inputs(name, bundle, floats["encoder"], frames)) for name in parts}
+        return cls(bundle, clips, frames, floats, inputs)
+
+    def quality(self, made: Mapping[str, bytes]) -> Quality:
+        """Hold these artefacts, with float ones for the other parts, against the float ones."""
+        lighter = {name: load(content, precision=INT8, threads=1) for name, content in made.items()}
+        mixed = {**self.floats, **lighter}
+        described = self.bundle.manifest
+        reference, candidate = (
+            draw(described, sessions["encoder"], sessions.get("decoder"), self.frames)
+            for sessions in (self.floats, mixed)
+        )
+        return compare(reference, candidate, truth_of(self.bundle, [clip.path for clip in self.clips]))
+
+    def parity(self, name: str, content: bytes) -> manifest.Parity:
+        """Worst agreement of one artefact with the float one, on the same inputs."""
+        session = load(content, precision=INT8, threads=1)
+        found = []
+        for run in self.inputs[name]:
+            outputs = run_part(session, run)
+            found += [
+                agreement_with(value, outputs, output) for output, value in self.floats[name].run(run).items()
+            ]
+        return manifest.Parity(reference="onnx fp32", **worst(found).to_json(), tolerance=TOLERANCE.to_json())
+
+
+def _inputs(name: str, bundle: Bundle, encoder: Session, frames: Sequence[NDArray[Any]]) -> Iterator[Inputs]:
+    """The inputs of a part, from the encoder's: a decoder's are the features."""
+    input_name = bundle.manifest.part("encoder").inputs[0].name
+    for heard in frames:
+        run = {input_name: heard}
+        yield run if name == "encoder" else {"feature": encoder.run(run)["feature"]}
+
+
+def report_of(part: CalibratedPart, content: bytes, quality: Quality, run: Inputs) -> PartReport:
+    """Measure one artefact, and hold it and the whole against the gate."""
+    reference = load(part.part.content, precision="fp32", threads=1)
+    candidate = load(content, precision=INT8, threads=1)
+    audited = audit(content, run)
+    figures = {
+        **quality.to_json(),
+        "integer_macs": audited.mac_share,
+        "smaller": len(part.part.content) / len(content),
+        "faster": speed_ratio(reference, candidate, run),
+    }
+    verdicts = judge(figures)
+    precision = UNVERIFIED if any(verdict.missed for verdict in verdicts) else INT8
+    return PartReport(
+        part.part.name, precision, len(part.part.content), len(content), figures, verdicts, audited.in_float
+    )
+
+
+def refusal(
+    reports: Sequence[PartReport], calibrated: Sequence[CalibratedPart], recipe: Recipe, judged: Judged
+) -> RefusedError:
+    """Return the error that names the lines that were missed, and the layers at fault."""
+    blamed: list[LayerError] = []
+    for report, part in zip(reports, calibrated, strict=True):
+        if set(report.missed) & _OF_QUALITY:
+            inputs = judged.inputs[report.name][:_BLAMED_CLIPS]
+            blamed += layer_errors(part, recipe, inputs)[:_BLAMED_LAYERS]
+    return RefusedError(tuple(reports), tuple(blamed))

@@ -1,0 +1,161 @@
+"""``voxtoon quantize``: int8 artefacts for a bundle, calibrated and judged on real voices, or refused."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voxtoon.errors import InputError
+
+if TYPE_CHECKING:
+    from voxtoon_quantize.recipe import Recipe
+    from voxtoon_quantize.report import PartReport, Report
+
+_NEEDED = ("voxtoon_quantize", "voxtoon_export", "onnx")
+_AUDIO = "a folder of recordings of voices, of some ten speakers or more"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "quantize",
+        help="add int8 artefacts to a bundle, or say why not",
+        description="Add int8 artefacts to a bundle. They are calibrated on recordings, and judged on those "
+        "of other speakers: what is not smaller, faster and the same face as float32 is refused, the exit "
+        "code is 1, and the bundle stays as it was.",
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="DIR",
+        help="folder of recordings; an index.csv in it (clip, speaker) tells who speaks. A fifth of the "
+        "speakers is only judged on",
+    )
+    parser.add_argument(
+        "--recipe",
+        default="static_wi8_ai8",
+        metavar="R",
+        help="a scheme, or a JSON file (default: %(default)s); see docs/quantization.md",
+    )
+    parser.add_argument(
+        "--layer",
+        nargs="+",
+        default=[],
+        metavar="PART.LAYER=SCHEME",
+        help="another scheme for some layers, * and ? allowed: encoder.fc1=dynamic_wi8",
+    )
+    parser.add_argument("--target", metavar="T", help="generic, x86 or arm (default: as the recipe says)")
+    parser.add_argument("--clips", type=int, default=64, metavar="N", help="to calibrate on (default: 64)")
+    parser.add_argument("--judged", type=int, default=64, metavar="N", help="to judge on (default: 64)")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="default: in place of BUNDLE")
+    parser.add_argument(
+        "--allow", action="store_true", help="keep what misses the gate, under the name int8-unverified"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Quantize and print; returns the exit code.
+
+    Raises
+    ------
+    RefusedError
+        After printing the table, when a part missed the gate.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            "quantizing is not installed",
+            got=f"no {', '.join(missing)}",
+            hint="install it with: pip install 'voxtoon[export]'",
+        )
+    if arguments.calibrate is None:
+        raise InputError("nothing to calibrate on", expected=f"--calibrate DIR, {_AUDIO}")
+    from voxtoon.cli.console import progress
+    from voxtoon_quantize.quantizer import quantize
+    from voxtoon_quantize.report import RefusedError
+
+    try:
+        with progress() as tell:
+            report = quantize(
+                arguments.bundle,
+                audio=arguments.calibrate,
+                recipe=_recipe(arguments),
+                output=arguments.output,
+                clips=arguments.clips,
+                judged_clips=arguments.judged,
+                allow=arguments.allow,
+                progress=tell,
+            )
+    except RefusedError as refused:
+        if arguments.json:
+            print(json.dumps({"good": False, "parts": [part.to_json() for part in refused.parts]}, indent=2))
+        else:
+            print(_tables(refused.parts))
+        raise
+    print(json.dumps(_json(report), indent=2) if arguments.json else _text(report))
+    return 0
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    from dataclasses import replace
+
+    from voxtoon_quantize.recipe import Override, Recipe
+
+    text = arguments.recipe
+    if text.endswith(".json"):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("the recipe cannot be read", got=f"{arguments.recipe} ({error})") from error
+    recipe = Recipe.from_text(text)
+    overrides = []
+    for word in arguments.layer:
+        where, equals, scheme = word.partition("=")
+        if not (where and equals and scheme):
+            raise InputError("--layer", got=repr(word), expected="PART.LAYER=SCHEME")
+        overrides.append(Override(where, scheme))
+    return replace(
+        recipe,
+        overrides=(*recipe.overrides, *overrides),
+        target=arguments.target or recipe.target,
+    )
+
+
+def _tables(parts: tuple[PartReport, ...]) -> str:
+    from voxtoon.cli.console import table
+
+    tables = []
+    for part in parts:
+        rows = [verdict.cells for verdict in part.verdicts]
+        sizes = f"{part.bytes_fp32:,} -> {part.bytes_quantized:,} bytes"
+        tables.append(f"{part.name}: {part.precision}, {sizes}\n{table(('', 'got', 'asked', ''), rows)}")
+    return "\n\n".join(tables)
+
+
+def _text(report: Report) -> str:
+    from voxtoon.cli.console import table
+
+    rows = [(name, f"{value:.4g}") for name, value in report.quality.to_json().items()]
+    lines = [_tables(report.parts), "", table(("on speakers kept apart", ""), rows), ""]
+    lines += [f"skipped: {item.reason}" for item in report.skipped]
+    skipped = f", {len(report.skipped)} skipped" if report.skipped else ""
+    lines.append(f"calibrated on {report.calibrated} recordings, judged on {report.judged}{skipped}")
+    return "\n".join([*lines, f"wrote {report.bundle}"])
+
+
+def _json(report: Report) -> dict[str, Any]:
+    return {
+        "good": all(part.precision == "int8" for part in report.parts),
+        "bundle": str(report.bundle),
+        "recipe": report.recipe.to_json(),
+        "quality": report.quality.to_json(),
+        "parts": [part.to_json() for part in report.parts],
+        "calibrated": report.calibrated,
+        "judged": report.judged,
+        "skipped": [item.reason for item in report.skipped],
+    }

@@ -1,0 +1,191 @@
+"""A bundle goes in, and comes out with int8 artefacts that deserve the name, or as it was."""
+
+import json
+
+import numpy as np
+import pytest
+
+import voxtoon
+from voxtoon.bundle import DEFAULT_BUNDLE
+from voxtoon.errors import CheckError, InputError
+from voxtoon.verification import verify
+from voxtoon_quantize import quantizer
+from voxtoon_quantize.recipe import Override, Recipe
+from voxtoon_quantize.report import RefusedError
+
+RECIPE = Recipe(target="x86")
+
+
+def quantize(path, **more):
+    """With fewer recordings than one would take: what happens is the same."""
+    return quantizer.quantize(path, **{"clips": 6, "judged_clips": 4, **more})
+
+
+@pytest.fixture(scope="module")
+def allowed(tiny_bundle, voices, tmp_path_factory):
+    output = tmp_path_factory.mktemp("allowed") / "allowed.voxtoon"
+    return quantize(tiny_bundle, audio=voices, recipe=RECIPE, output=output, allow=True)
+
+
+def test_what_misses_the_gate_is_refused_with_what_it_missed(tiny_bundle, voices, tmp_path):
+    output = tmp_path / "refused.voxtoon"
+
+    with pytest.raises(RefusedError, match=r"refused as int8: got .*times smaller than fp32") as refused:
+        quantize(tiny_bundle, audio=voices, recipe=RECIPE, output=output)
+    assert refused.value.exit_code == 1
+    assert not list(tmp_path.iterdir())
+    assert {part.name for part in refused.value.parts} == {"encoder", "decoder"}
+
+
+def test_layers_that_are_not_in_integers_are_named_with_the_reason(tiny_bundle, voices, tmp_path):
+    recipe = Recipe(overrides=(Override("decoder.texture_up*", "fp32"),))
+
+    with pytest.raises(RefusedError, match=r"decoder\.texture_up\d is not in integers \(.*left in float32\)"):
+        quantize(tiny_bundle, audio=voices, recipe=recipe, output=tmp_path / "out.voxtoon")
+
+
+def test_allowed_it_is_kept_under_another_name(allowed):
+    with voxtoon.open_bundle(allowed.bundle) as bundle:
+        artefacts = {item.file: item for item in bundle.manifest.artefacts}
+        bundle.verify_all()
+
+    kept = [item for item in artefacts.values() if item.precision == "int8-unverified"]
+    assert kept
+    assert all(item.file == f"{item.part}.{item.precision}.onnx" for item in kept)
+
+
+def test_the_manifest_tells_recipe_parity_and_quality(allowed):
+    with voxtoon.open_bundle(allowed.bundle) as bundle:
+        (encoder,) = (
+            item
+            for item in bundle.manifest.artefacts_of("encoder")
+            if item.precision in ("int8", "int8-unverified")
+        )
+
+    assert Recipe.from_text(encoder.recipe) == RECIPE
+    assert encoder.parity.reference == "onnx fp32"
+    assert encoder.parity.tolerance == {"psnr_db": 25.0}
+    assert {"angle_mean_deg", "psnr_db", "integer_macs", "smaller", "faster"} <= encoder.quality.keys()
+    assert encoder.quality["integer_macs"] == 1.0
+
+
+def test_quantized_again_the_old_artefacts_give_way(allowed, voices):
+    again = quantize(allowed.bundle, audio=voices, recipe=RECIPE, clips=4, allow=True)
+
+    with voxtoon.open_bundle(again.bundle) as bundle:
+        names = [(item.part, item.precision.partition("-")[0]) for item in bundle.manifest.artefacts]
+    assert names.count(("encoder", "int8")) == names.count(("decoder", "int8")) == 1
+
+
+def test_the_rest_of_the_bundle_is_as_it_was(allowed, tiny_bundle):
+    with voxtoon.open_bundle(tiny_bundle) as before, voxtoon.open_bundle(allowed.bundle) as after:
+        assert before.manifest.files.items() <= after.manifest.files.items()
+        assert before.manifest.artefacts == after.manifest.artefacts[: len(before.manifest.artefacts)]
+
+
+def test_recordings_that_give_nothing_are_counted(tiny_bundle, voices, tmp_path):
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    for path in voices.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "broken.wav").write_bytes(b"RIFF and nothing else")
+
+    report = quantize(
+        tiny_bundle,
+        audio=folder,
+        recipe=RECIPE,
+        output=tmp_path / "out.voxtoon",
+        allow=True,
+        clips=64,
+        judged_clips=64,
+    )
+    assert [item.path.name for item in report.skipped] == ["broken.wav"]
+    assert report.calibrated + report.judged == 30
+
+
+def test_a_bundle_without_float_parts_is_refused(tiny_checkpoint, voices, tmp_path):
+    from voxtoon_export.exporter import export
+
+    bundle = export(tiny_checkpoint, output=tmp_path / "half.voxtoon", precisions=["fp16"]).bundle
+
+    with pytest.raises(
+        InputError, match=r"cannot be quantized: got onnx fp16, expected .* onnx fp32"
+    ):
+        quantize(bundle, audio=voices, recipe=RECIPE)
+
+
+def test_a_layer_that_is_not_there_is_told_before_anything_is_run(tiny_bundle, tmp_path, voices):
+    recipe = Recipe(overrides=(Override("encoder.conv10", "fp16"),))
+
+    with pytest.raises(InputError, match=r"unknown layer of encoder.*did you mean conv1"):
+        quantize(tiny_bundle, audio=voices, recipe=recipe, output=tmp_path / "out.voxtoon")
+
+
+def test_a_recipe_without_integers_makes_no_int8(tiny_bundle, voices, tmp_path):
+    with pytest.raises(InputError, match="no integers of most layers: got weight_wi8"):
+        quantize(
+            tiny_bundle, audio=voices, recipe=Recipe(scheme="weight_wi8"), output=tmp_path / "out.voxtoon"
+        )
+
+
+def test_a_folder_is_not_changed_in_place(tiny_bundle, voices, tmp_path):
+    with pytest.raises(InputError, match="folder is not changed in place"):
+        quantize(tmp_path, audio=voices, recipe=RECIPE)
+
+
+@pytest.mark.skipif(not DEFAULT_BUNDLE.exists(), reason="this checkout has no default bundle")
+def test_the_default_model_is_int8_and_draws_the_same_face(voices, tmp_path):
+    report = quantize(DEFAULT_BUNDLE, audio=voices, recipe=RECIPE, output=tmp_path / "out.voxtoon", clips=24)
+
+    assert {part.precision for part in report.parts} == {"int8"}
+    with voxtoon.open_bundle(report.bundle) as bundle:
+        assert [check.failure for check in verify(bundle) if check.failure] == []
+        faces = [bundle.pipeline(precision=name).decode(np.zeros(128)) for name in ("fp32", "int8")]
+    assert np.abs(faces[0].image - faces[1].image).mean() < 0.02
+
+
+def test_the_command_prints_the_table_and_refuses(tiny_bundle, voices, tmp_path, capsys):
+    from voxtoon.cli import main
+
+    words = ["quantize", str(tiny_bundle), "--calibrate", str(voices), "-o", str(tmp_path / "out.voxtoon")]
+    words += ["--clips", "4", "--judged", "4"]
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert "times smaller than fp32" in printed.out
+    assert "MISSED" in printed.out
+    assert "refused as int8" in printed.err
+
+    assert main([*words, "--allow", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["good"] is False
+    assert {part["precision"] for part in report["parts"]} <= {"int8", "int8-unverified"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing to calibrate on: expected --calibrate DIR"),
+        (["--calibrate", "nowhere"], "no calibration audio: got no folder nowhere"),
+        (["--calibrate", ".", "--recipe", "int8"], "unknown scheme: got 'int8'"),
+        (["--calibrate", ".", "--recipe", "missing.json"], "the recipe cannot be read"),
+        (["--calibrate", ".", "--layer", "encoder.fc1"], "--layer: got 'encoder.fc1'"),
+        (["--calibrate", ".", "--target", "ane"], "unknown target: got 'ane'"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(tiny_bundle, tmp_path, capsys, words, message):
+    from voxtoon.cli import main
+
+    assert main(["quantize", str(tiny_bundle), "-o", str(tmp_path / "o.voxtoon"), *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_quality_cannot_be_judged_without_speakers_kept_apart(tiny_bundle, voices, tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "index.csv").write_text("clip,speaker\nvoice00,someone\n")
+    (folder / "voice00.wav").write_bytes((voices / "voice00.wav").read_bytes())
+
+    with pytest.raises((InputError, CheckError), match="kept for something else"):
+        quantize(tiny_bundle, audio=folder, recipe=RECIPE, output=tmp_path / "out.voxtoon")
