@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxtoon import manifest
-from voxtoon.agreement import worst
+from voxtoon.agreement import Tolerance, worst
 from voxtoon.engines import ENGINES
-from voxtoon.errors import InputError
+from voxtoon.errors import CheckError, InputError, VoxtoonError
 from voxtoon_export import checkpoint_manifest, voice_activity
 from voxtoon_export.bundle_writer import write_bundle
 from voxtoon_export.golden import golden_files, sample_voice
@@ -22,6 +22,8 @@ from voxtoon_export.model_card import declaration_of, render
 from voxtoon_export.parity import Case, Clip, check_artefact, read_clip, reference_cases
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from voxtoon.engines import Session
     from voxtoon_export.checkpoint import Checkpoint
 
@@ -107,7 +109,7 @@ def export(
                     tell(f"checking {name} {file_format.name} {precision}")
                     if file_format.label is not None:
                         content = file_format.label(content, _about(checkpoint, name))
-                    made.add(name, file_format, precision, content, cases[name])
+                    made.add(name, file_format, precision, content, cases[name], module=module)
         tell("voice activity")
         cases |= {voice_activity.NAME: made.add_voice_activity(clips, formats)}
         files, golden = _other_files(checkpoint, made, cases, clips, face)
@@ -135,6 +137,7 @@ class _Made:
         content: Content,
         cases: Sequence[Case],
         *,
+        module: nn.Module | None = None,
         reference: str = "torch",
         adapt: Callable[[Session], Session] = lambda session: session,
     ) -> None:
@@ -142,7 +145,14 @@ class _Made:
         tolerance = file_format.tolerances[precision]
         session = ENGINES[file_format.engine].load(content, precision=precision, threads=None)
         where = f"{part} {file_format.name} {precision}"
-        agreement = worst(check_artefact(adapt(session), cases, tolerance=tolerance, where=where).values())
+        try:
+            found = check_artefact(adapt(session), cases, tolerance=tolerance, where=where)
+        except CheckError as error:
+            place = _where_it_appears(file_format, session, module, cases[-1], tolerance)
+            if place is None:
+                raise
+            raise CheckError(f"{error}; {place}") from error
+        agreement = worst(found.values())
         file = f"{part}.{precision}{file_format.extension}"
         self._keep({file: content} if isinstance(content, bytes) else _in_folder(file, content))
         self.sizes_bytes[file] = (
@@ -177,6 +187,18 @@ class _Made:
             )
         self.third_party.append(voice_activity.part_entry(model))
         return cases
+
+
+def _where_it_appears(
+    file_format: Format, session: Session, module: nn.Module | None, case: Case, tolerance: Tolerance
+) -> str | None:
+    """Say where a failing artefact leaves the way of its module, None where that cannot be found."""
+    if file_format.explain is None or module is None:
+        return None
+    try:
+        return file_format.explain(session, module, case.inputs, tolerance)
+    except VoxtoonError:  # what cannot be run cannot be looked into either
+        return None
 
 
 def _in_folder(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:

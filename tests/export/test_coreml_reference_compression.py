@@ -71,6 +71,14 @@ def test_a_packed_mask_says_where_the_values_are():
     np.testing.assert_array_equal(found, [[5, 0, 0, 6], [0, 7, 0, 0]])
 
 
+def test_float16_written_and_float32_meant():
+    found = weight_of(
+        lambda: mb.constexpr_cast(source_val=np.float16([[1 / 3, 1, 2, 3]]), output_dtype="fp32")
+    )
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.float16([[1 / 3, 1, 2, 3]]))
+
+
 def test_block_by_block_with_and_without_offset():
     data = numbers([[1, 2, 3, 4], [5, 6, 7, -8]], types.int4)
     scale = np.float32([[0.5, 2], [1, 10]])

@@ -10,7 +10,8 @@ from torch import nn
 from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, save, saved
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
-from voxtoon_export.coreml_reference import load
+from voxtoon_export.coreml_reference import Feature, ReferenceModel, load
+from voxtoon_export.coreml_reference.program import Operation, Program, Result
 
 RANGE = ct.Shape((1, 2, ct.RangeDim(3, 20, default=5)))
 LISTED = ct.EnumeratedShapes([(1, 2, 4), (1, 2, 8)])
@@ -176,6 +177,42 @@ def test_what_cannot_be_computed_names_the_operation_and_its_output():
     )
     with pytest.raises(CheckError, match=r"gather \(makes taken\): an index is outside"):
         model.predict({"x": normal(3), "at": np.int32([3])})
+
+
+def made_by_hand(kind, *, shape, **parameters):
+    """A program of one operation of ``x``, with constants for its other parameters."""
+    slots = {name: number for number, name in enumerate(["x", *parameters])}
+    last = len(slots)
+    return Program(
+        inputs=(Feature("x", np.dtype("float32")),),
+        input_slots=(0,),
+        outputs=(Feature("y", np.dtype("float32")),),
+        output_slots=(last,),
+        states={},
+        constants={slots[name]: np.asarray(value) for name, value in parameters.items()},
+        operations=(Operation(kind, slots, (Result(last, "y", np.dtype("float32"), shape),)),),
+    )
+
+
+def test_an_unknown_parameter_is_refused_when_loading():
+    with pytest.raises(CheckError, match="a parameter of leaky_relu, which makes y: got slope"):
+        ReferenceModel(made_by_hand("leaky_relu", shape=(3,), alpha=0.1, slope=0.2))
+
+
+def test_a_result_of_another_shape_than_the_file_says_is_refused():
+    model = ReferenceModel(made_by_hand("expand_dims", shape=(3, 1), axes=[0]))
+    with pytest.raises(CheckError, match=r"makes y.: shape of y: got \[1, 3\], expected \[3, 1\]"):
+        model.predict({"x": normal(3)})
+    flexible = ReferenceModel(made_by_hand("expand_dims", shape=(None, None), axes=[0]))
+    assert flexible.predict({"x": normal(3)})["y"].shape == (1, 3)
+
+
+@pytest.mark.parametrize(("network", "what"), [(nn.Conv1d(2, 4, 3), "kernel"), (nn.MaxPool1d(3), "window")])
+def test_an_input_too_short_for_anything_is_refused(network, what, tmp_path):
+    short = ct.Shape((1, 2, ct.RangeDim(1, 20, default=5)))
+    model = load(converted(network, tmp_path, inputs=[ct.TensorType(name="x", shape=short)]))
+    with pytest.raises(CheckError, match=f"smaller than the {what}"):
+        model.predict({"x": normal(1, 2, 2)})
 
 
 def test_no_package_and_damaged_packages_are_told_apart(tmp_path):

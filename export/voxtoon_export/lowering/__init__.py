@@ -20,6 +20,7 @@ Content = bytes | Mapping[str, bytes]
 """Of an artefact: the bytes of a file, or of each file of a folder by its path in it."""
 
 Lowering = Callable[["nn.Module", "PartSpec", Sequence[str]], Mapping[str, Content]]
+Explain = Callable[[Any, "nn.Module", Mapping[str, Any], Tolerance], str | None]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ class Format:
         ``(module, part, precisions)``, the module in eval mode, to the content of an artefact per precision.
     label
         Writes into a content what it is; None where the format has no place for that.
+    explain
+        ``(session, module, inputs, tolerance)`` to where an artefact that fails leaves the way of the module,
+        in words, or None where that cannot be told; None where the format cannot be looked into.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Format:
     minimum_runtime: Mapping[str, str]
     lower: Lowering
     label: Callable[[Any, About], Content] | None = None
+    explain: Explain | None = None
 
 
 def format_names() -> tuple[str, ...]:

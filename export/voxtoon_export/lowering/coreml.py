@@ -12,6 +12,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from voxtoon import manifest
+    from voxtoon.engines.coreml import CoreMLSession
     from voxtoon_export.parts import PartSpec, TensorSpec
 
     Part = PartSpec | manifest.Part
@@ -40,6 +42,8 @@ MANIFEST: Final = "Manifest.json"
 
 _PRECISIONS: Final = {"fp32": "FLOAT32", "fp16": "FLOAT16"}
 _FAILED_OPERATION: Final = re.compile(r"converting '(.*?)' op \(located at: '(.*?)'\)")
+_ROUNDING: Final = 0.02
+"""What float16 may change in a layer's output, of its scale, without being an error in itself."""
 _DATE: Final = "com.github.apple.coremltools.conversion_date"
 
 Files = Mapping[str, bytes]
@@ -64,12 +68,15 @@ def lower(module: nn.Module, part: Part, precisions: Sequence[str]) -> Mapping[s
     Raises
     ------
     InputError
-        A precision is unknown.
+        coremltools is not installed, or a precision is unknown.
     CheckError
-        coremltools could not convert the part: the operation and the module it is in are named.
+        coremltools could not convert the part, and the operation and the layer at fault are named; or it
+        would have changed the name of an input or output.
     """
     import torch
 
+    if find_spec("coremltools") is None:
+        raise InputError("lowering to Core ML is not installed", hint="pip install 'voxtoon[export]'")
     for precision in precisions:
         if precision not in _PRECISIONS:
             raise InputError("unknown precision for coreml", got=precision, expected=", ".join(_PRECISIONS))
@@ -178,6 +185,24 @@ def label(files: Files, about: About) -> Files:
     return {**files, MODEL: model.SerializeToString(deterministic=True)}
 
 
+def explain(
+    session: CoreMLSession, module: nn.Module, inputs: Mapping[str, Any], tolerance: Tolerance
+) -> str | None:
+    """Say after which layer an artefact goes wrong, and in which operation; None where no layer shows it."""
+    from voxtoon_export.coreml_reference import first_difference
+    from voxtoon_export.layer_outputs import layer_outputs
+    from voxtoon_export.network import Network
+
+    if not isinstance(module, Network):
+        return None
+    limit = tolerance.max_abs_relative or _ROUNDING
+    for references in layer_outputs(module, inputs):
+        found = first_difference(session.model, inputs, references, max_abs_relative=limit)
+        if found is not None:
+            return str(found)
+    return None
+
+
 def _manifest(files: Files) -> bytes:
     """What Core ML finds the model and its weights by."""
     items = {MODEL: "CoreML Model Specification", WEIGHTS: "CoreML Model Weights"}
@@ -207,4 +232,5 @@ FORMAT: Final = Format(
     minimum_runtime={"iOS": "17", "macOS": "14", "coremltools": "9.0"},
     lower=lower,
     label=label,
+    explain=explain,
 )
