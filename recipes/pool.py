@@ -29,6 +29,11 @@ class Pool:
 
     frames: Tensor
 
+    def __add__(self, other: Pool) -> Pool:
+        """Both pools' voices, this one's first; as many versions as both have."""
+        versions = min(self.frames.shape[1], other.frames.shape[1])
+        return Pool(torch.cat([self.frames[:, :versions], other.frames[:, :versions]]))
+
     def crop(
         self, voices: NDArray[np.intp], *, frames: int, rng: np.random.Generator, clean: float = 0.0
     ) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recipes.augment import Channel
+from recipes.augment import Channel, Samples, stretch
 from recipes.dataset import PICTURE_SETS, TARGET, Corpus, load, split
 from recipes.face_stage import FaceModel, FaceSettings, train_face_stage
 from recipes.figures import avatar_statistics, features_of_voices, figures
@@ -32,7 +32,7 @@ from recipes.voice_domain import fit_voice_domain
 from recipes.voice_stage import VoiceSettings, VoiceTargets, train_voice_stage
 from voxtoon.avatar import AvatarStatistics
 from voxtoon.errors import VoxtoonError
-from voxtoon.front_end import LOG_MEL
+from voxtoon.front_end import LOG_MEL, FrontEndSpec
 from voxtoon_export.checkpoint import save_checkpoint
 from voxtoon_export.network import Network
 from voxtoon_export.systems import Variant, variant
@@ -55,6 +55,8 @@ class Recipe:
         Settings of the stages.
     teacher_share
         Of the teachers' opinion in the voice's target; 0 trains no teachers.
+    stretched
+        Whether each voice is also there as another one, stretched, for which the teachers stand alone.
     """
 
     variant: str = "speech2face-mel-w4"
@@ -64,6 +66,7 @@ class Recipe:
     teachers: TeacherSettings = field(default_factory=TeacherSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     teacher_share: float = 0.5
+    stretched: bool = True
 
 
 RECIPES = {
@@ -73,7 +76,13 @@ RECIPES = {
         voice=VoiceSettings(paper_weight=1.0, picture_weight=0.0),
         teacher_share=0.0,
     ),
-    "paper-front-end": Recipe(variant="speech2face-w8", versions=4),
+    "paper-front-end": Recipe(
+        variant="speech2face-w8",
+        versions=4,
+        teachers=TeacherSettings(crop_frames=(298, 298, 298), clean=0.15),
+        voice=VoiceSettings(epochs=36, clean=0.15),
+        stretched=False,
+    ),
 }
 
 
@@ -135,13 +144,8 @@ def train(corpus: Corpus, recipe: Recipe, out: Path, *, seed: int, log: Log = pr
 def _train_parts(training: Corpus, recipe: Recipe, chosen: Variant, *, seed: int, log: Log) -> Trained:
     face = train_face_stage(training, chosen, recipe.face, seed=seed, log=log)
     metric = _picture_metric(face, training)
-    pool = make_pool(
-        training.voices, chosen.front_end, versions=recipe.versions, channel=recipe.channel, seed=seed
-    )
-    targets = VoiceTargets(
-        features=face.feature(training.small(TARGET)),
-        components=_components(training, metric, recipe, pool, chosen, seed=seed, log=log),
-    )
+    pool, components = _voices(training, metric, recipe, chosen, seed=seed, log=log)
+    targets = VoiceTargets(face.feature(training.small(TARGET)), components)
     loss = Speech2FaceLoss(face.decoder.get_submodule("trunk_fc"), face.classifier)
     encoder = train_voice_stage(pool, targets, chosen, loss, metric, recipe.voice, seed=seed, log=log)
     features = features_of_voices(encoder, training, chosen.front_end)
@@ -154,27 +158,37 @@ def _picture_metric(face: FaceModel, training: Corpus) -> PictureMetric:
     return fit_picture_metric(training.small(TARGET), pictures, face.feature(pictures))
 
 
-def _components(
-    training: Corpus,
-    metric: PictureMetric,
-    recipe: Recipe,
-    pool: Pool,
-    chosen: Variant,
-    *,
-    seed: int,
-    log: Log,
-) -> Tensor:
-    """Components of the published faces, blended with what teachers, who hear log-mel frames, make of it."""
+def _voices(
+    training: Corpus, metric: PictureMetric, recipe: Recipe, chosen: Variant, *, seed: int, log: Log
+) -> tuple[Pool, Tensor]:
+    """Frames of the training voices and what their pictures' components are to be.
+
+    With teachers the components are blends of the published faces' and the teachers' opinion, and stretched
+    voices, of which the opinion is all there is, follow. Teachers hear log-mel frames in any case.
+    """
+
+    def frames(voices: list[Samples], spec: FrontEndSpec, versions: int) -> Pool:
+        return make_pool(voices, spec, versions=versions, channel=recipe.channel, seed=seed)
+
+    spec = chosen.front_end
+    pool = frames(training.voices, spec, recipe.versions)
     truth = metric.components_of(training.small(TARGET))
     if recipe.teacher_share == 0.0:
-        return truth
-    if chosen.front_end != LOG_MEL:
-        versions = TeacherSettings.versions
-        pool = make_pool(training.voices, LOG_MEL, versions=versions, channel=recipe.channel, seed=seed)
+        return pool, truth
+    heard = pool if spec == LOG_MEL else frames(training.voices, LOG_MEL, TeacherSettings.versions)
     companions = metric.components_of(training.small(PICTURE_SETS[1]))
-    teachers = train_teachers(pool, truth, companions, recipe.teachers, seed=seed, log=log)
-    taught = opinion(teachers, pool.frames[:, 0], components=truth.shape[1])
-    return torch.lerp(truth, taught, recipe.teacher_share)
+    teachers = train_teachers(heard, truth, companions, recipe.teachers, seed=seed, log=log)
+    taught = opinion(teachers, heard.frames[:, 0], components=truth.shape[1])
+    blended = torch.lerp(truth, taught, recipe.teacher_share)
+    if not recipe.stretched:
+        return pool, blended
+    voices = [
+        stretch(voice, np.random.default_rng([seed, number])) for number, voice in enumerate(training.voices)
+    ]
+    others = frames(voices, spec, recipe.versions)
+    clean = others.frames[:, 0] if spec == LOG_MEL else frames(voices, LOG_MEL, 1).frames[:, 0]
+    guessed = opinion(teachers, clean, components=truth.shape[1])
+    return pool + others, torch.cat([blended, guessed])
 
 
 def _save(

@@ -54,9 +54,10 @@ class VoiceTargets:
     Attributes
     ----------
     features
-        v_f, of the published face, [n, D].
+        v_f, of the published faces, [n, D].
     components
-        Of its picture, [n, components]; perhaps blended with what teachers make of the voice.
+        Of their pictures, [n or more, components]; voices after the n-th have no published face, only what
+        teachers make of them.
     """
 
     features: Tensor
@@ -79,7 +80,7 @@ def train_voice_stage(
     Parameters
     ----------
     pool
-        Frames of the training voices.
+        Frames of the training voices, those without a face last.
     targets
         In the same order.
     variant
@@ -102,7 +103,7 @@ def train_voice_stage(
     with torch.no_grad():
         encoder.fc2.bias.copy_(targets.features.mean(dim=0))  # type: ignore[union-attr, operator]
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    count = len(targets.features)
+    count = len(targets.components)
     steps = max(1, count // settings.batch)
     optimiser = torch.optim.AdamW(
         encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -115,12 +116,14 @@ def train_voice_stage(
         for voices in np.array_split(rng.permutation(count), steps):
             crops = pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean)
             rows = torch.from_numpy(voices)
-            features, components = targets.features[rows], targets.components[rows]
+            known = rows < len(targets.features)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 found = encoder(mask(crops, rng))
             found = found.float()
-            error = (metric.components(found) - components).square().sum(dim=1).mean()
-            term = settings.picture_weight * error + settings.paper_weight * loss(found, features)
+            error = (metric.components(found) - targets.components[rows]).square().sum(dim=1).mean()
+            term = settings.picture_weight * error
+            if known.any():
+                term = term + settings.paper_weight * loss(found[known], targets.features[rows[known]])
             optimiser.zero_grad()
             term.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -17,7 +17,7 @@ TINY = Recipe(
     variant="speech2face-mel-w8",
     versions=2,
     face=FaceSettings(epochs=1, batch=4),
-    teachers=TeacherSettings(count=1, width=8, epochs=1, batch=4),
+    teachers=TeacherSettings(width=8, epochs=1, batch=4, crop_frames=(298,)),
     voice=VoiceSettings(epochs=1, batch=4, crop_frames=259),
 )
 
@@ -51,7 +51,7 @@ def corpus():
         clips=[f"clip{number:02d}" for number in range(count)],
         speakers=SPEAKERS,
         voices=[(0.1 * np.sign(np.sin(2 * np.pi * hz * time_s))).astype(np.float32) for hz in pitches_hz],
-        pictures={name: pictures for name in PICTURE_SETS},
+        pictures=dict.fromkeys(PICTURE_SETS, pictures),
         landmarks={
             name: (upright_face() + rng.normal(0, 0.5, (count, 68, 2))).astype(np.float32)
             for name in PICTURE_SETS
