@@ -2,11 +2,12 @@
 
 ``python -m benchmarks.streaming [--variant V ...] [--minutes M] [--rounds N]``
 
-The first table counts multiplications of every variant that can be streamed. The second is measured: ONNX,
-float32, one thread, random weights, CPU time. Encoder, step and head take turns, the least of all rounds
-counts; the first and the last minute are whole minutes of a call with an update after every 250 ms. Outputs
-and feature are checked against torch first: the columns ``trunk`` and ``feature`` are the largest differences
-over their scale, ``rings`` that of torch's own streaming form.
+The first table counts multiplications of every variant that can be streamed, the second is the lag table of
+the first variant asked for. The third is measured: ONNX, float32, one thread, random weights, CPU time.
+Encoder, step and head take turns, the least of all rounds counts; the first and the last minute are whole
+minutes of a call with an update after every 250 ms. Outputs and feature are checked against torch first: the
+columns ``trunk`` and ``feature`` are the largest differences over their scale, ``rings`` the largest
+difference of torch's own streaming form.
 """
 
 from __future__ import annotations
@@ -176,6 +177,20 @@ def print_macs() -> None:
         print(f"{name:22} {' '.join(f'{cell / 1e6:8.1f}M' for cell in cells)} {found.ratio:6.1f}")
 
 
+def print_lags(name: str) -> None:
+    """Print what each layer keeps, and how far it lies behind."""
+    plan = step_part(variant(name).parts["encoder"]).plan
+    print(f"\n{name}, {plan.frames} frames a call, the first {plan.lead_frames} of them before the recording")
+    print(f"{'layer':22} {'kernel':>6} {'stride':>6} {'frames':>6} {'lag':>6} {'state':>6} {'kB':>8}")
+    for row in plan.rows:
+        if row.unit.kernel > 1:
+            layer = getattr(row.unit.layer, "name", "pool")
+            state_kb = 4e-3 * row.state_frames * math.prod(row.unit.frame_shape)
+            cells = (row.unit.kernel, row.unit.stride, row.frames, row.lag, row.state_frames)
+            print(f"{layer:22} {' '.join(f'{cell:6}' for cell in cells)} {state_kb:8.1f}")
+    print(f"{'output':22} {'':13} {plan.outputs:6} {plan.lag:6}")
+
+
 def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
     """Measure and print the second table."""
     head = (
@@ -219,6 +234,7 @@ def main() -> None:
     for name in arguments.variant:
         variant(name)
     print_macs()
+    print_lags(arguments.variant[0])
     print_times(arguments.variant, rounds=arguments.rounds, call_minutes=arguments.minutes)
 
 
