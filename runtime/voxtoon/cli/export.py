@@ -76,14 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _quiet(*, unless: bool) -> Iterator[None]:
-    """Keep the log of torch and its exporter off the terminal; warnings are muted by `main`."""
-    before = logging.root.manager.disable
-    if not unless:
+    """Keep torch and the converters quiet, or let them all be heard; warnings are muted by `main`."""
+    before, own = logging.root.manager.disable, logging.getLogger("voxtoon_export")
+    level = own.level
+    if unless:
+        own.setLevel(logging.DEBUG)  # what `voxtoon_export.converter_noise` goes by
+    else:
         logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
+        own.setLevel(level)
 
 
 def _text(report: Report) -> str:
