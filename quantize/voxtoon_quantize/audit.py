@@ -118,8 +118,8 @@ class Audit:
         )
 
 
-def audit(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Audit:
-    """Audit an ONNX artefact on this machine.
+def audit(model: bytes, inputs: Mapping[str, NDArray[Any]], *, signed: bool = False) -> Audit:
+    """Audit an ONNX artefact.
 
     Parameters
     ----------
@@ -127,13 +127,16 @@ def audit(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Audit:
         The artefact.
     inputs
         Of one run; how much is multiplied depends on their length.
+    signed
+        Tell what runs in integers where onnxruntime takes signed activations as they are, as it does on ARM;
+        elsewhere it makes unsigned ones of most, and leaves the rest to float.
 
     Raises
     ------
     CheckError
         onnxruntime cannot load or run it.
     """
-    optimised = _optimised(model)
+    optimised = _optimised(model, signed=signed)
     values = {**_all_values(optimised, inputs), **inputs}
     makers = {name: node.op_type for node in optimised.graph.node for name in node.output}
     weights = {item.name: tuple(item.dims) for item in optimised.graph.initializer}
@@ -146,7 +149,7 @@ def audit(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> Audit:
     )
 
 
-def _optimised(model: bytes) -> onnx.ModelProto:
+def _optimised(model: bytes, *, signed: bool) -> onnx.ModelProto:
     import onnx
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -155,7 +158,10 @@ def _optimised(model: bytes) -> onnx.ModelProto:
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / _OPTIMISED
-        _session(onnxruntime, model, graph_optimization_level=level, optimized_model_filepath=str(place))
+        entries = {"session.qdqisint8allowed": "1"} if signed else {}
+        _session(
+            onnxruntime, model, entries, graph_optimization_level=level, optimized_model_filepath=str(place)
+        )
         return onnx.load(place)
 
 
@@ -172,17 +178,19 @@ def _all_values(model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]]) -> d
         helper.make_empty_tensor_value_info(name) for name in made if name not in there
     )
     as_it_is = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = _session(onnxruntime, opened.SerializeToString(), graph_optimization_level=as_it_is)
+    session = _session(onnxruntime, opened.SerializeToString(), {}, graph_optimization_level=as_it_is)
     names = [item.name for item in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _session(onnxruntime: Any, model: bytes, **options: Any) -> Any:
+def _session(onnxruntime: Any, model: bytes, entries: Mapping[str, str], **options: Any) -> Any:
     chosen = onnxruntime.SessionOptions()
     chosen.log_severity_level = 4
     chosen.intra_op_num_threads = 1
     for name, value in options.items():
         setattr(chosen, name, value)
+    for name, text in entries.items():
+        chosen.add_session_config_entry(name, text)
     try:
         return onnxruntime.InferenceSession(model, chosen, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exception classes share no base of their own

@@ -21,7 +21,7 @@ from .faces import draw
 from .gate import judge
 from .part import CalibratedPart, FloatPart, Inputs, speed_ratio
 from .quality import Quality, compare
-from .recipe import Recipe
+from .recipe import TARGETS, Recipe
 from .report import INT8, UNVERIFIED, PartReport, RefusedError
 from .sensitivity import LayerError, layer_errors
 from .truth import truth_of
@@ -86,11 +86,13 @@ def _inputs(name: str, bundle: Bundle, encoder: Session, frames: Sequence[NDArra
         yield run if name == "encoder" else {"feature": encoder.run(run)["feature"]}
 
 
-def report_of(part: CalibratedPart, content: bytes, quality: Quality, run: Inputs) -> PartReport:
+def report_of(
+    part: CalibratedPart, content: bytes, quality: Quality, run: Inputs, recipe: Recipe
+) -> PartReport:
     """Measure one artefact, and hold it and the whole against the gate."""
     reference = load(part.part.content, precision="fp32", threads=1)
     candidate = load(content, precision=INT8, threads=1)
-    audited = audit(content, run)
+    audited = audit(content, run, signed=TARGETS[recipe.target] == "s8")
     figures = {
         **quality.to_json(),
         "integer_macs": audited.mac_share,

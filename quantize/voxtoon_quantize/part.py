@@ -39,17 +39,20 @@ class FloatPart:
     ----------
     name, content
         Of the part, and its float32 artefact.
+    rewrites
+        Those to apply before anything else; None for all.
     """
 
     name: str
     content: bytes
+    rewrites: tuple[str, ...] | None = None
 
     @cached_property
     def rewritten(self) -> onnx.ModelProto:
-        """The same graph after every exact rewrite."""
+        """The same graph after its exact rewrites."""
         import onnx
 
-        return rewrite(onnx.load_from_string(self.content))[0]
+        return rewrite(onnx.load_from_string(self.content), self.rewrites)[0]
 
     @cached_property
     def layers(self) -> tuple[str, ...]:

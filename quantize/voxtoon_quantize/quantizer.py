@@ -67,7 +67,7 @@ def quantize(
         tell("calibrating")
         heard = CalibrationAudio(audio, clips=clips, use_speaker=lambda speaker: not is_held_out(speaker))
         kept = CalibrationAudio(audio, clips=judged_clips, telephone_share=0.0, use_speaker=is_held_out)
-        calibrated = _calibrate(bundle, parts, recipe, heard)
+        calibrated = calibrate_parts(bundle, parts, recipe, heard)
         made = {part.part.name: part.quantize(recipe) for part in calibrated}
         tell("judging on speakers kept apart")
         judged = Judged.of(bundle, parts, kept)
@@ -75,7 +75,8 @@ def quantize(
         reports = []
         for part in calibrated:
             tell(f"auditing {part.part.name}")
-            reports.append(report_of(part, made[part.part.name], quality, judged.inputs[part.part.name][0]))
+            name = part.part.name
+            reports.append(report_of(part, made[name], quality, judged.inputs[name][0], recipe))
         missed = [report.name for report in reports if report.precision != INT8]
         if missed and not allow:
             raise refusal(reports, calibrated, recipe, judged)
@@ -93,10 +94,10 @@ def quantize(
     )
 
 
-def _calibrate(
+def calibrate_parts(
     bundle: Bundle, parts: Mapping[str, FloatPart], recipe: Recipe, audio: CalibrationAudio
 ) -> list[CalibratedPart]:
-    """The encoder sees frames as they come; the decoder then sees the features that it made of them."""
+    """Show recordings to every part: frames to the encoder, and what it made of them to the decoder."""
     encoder = load(parts["encoder"].content, precision="fp32", threads=1)
     input_name = bundle.manifest.part("encoder").inputs[0].name
     features: list[Inputs] = []

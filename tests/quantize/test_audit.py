@@ -30,10 +30,10 @@ def model(make_model):
     return make_model(nodes, tensors, [1, 4, 6, 6])
 
 
-def in_integers(model):
+def in_integers(model, activation="u8"):
     layers = layer_names(Graph(model))
     ranges = dict.fromkeys(observed(model, layers), (0.0, 4.0))
-    return quantized(model, ranges, layers=layers, activation="u8").SerializeToString()
+    return quantized(model, ranges, layers=layers, activation=activation).SerializeToString()
 
 
 def test_a_float_file_has_no_integers_and_all_its_macs(model):
@@ -63,6 +63,13 @@ def test_rewritten_it_runs_in_integers(model):
     assert found.in_float == ()
     assert {item.layer for item in found.operators if item.macs} == {"down", "up"}
     found.check(where="decoder")
+
+
+def test_signed_activations_are_judged_as_on_arm(model):
+    content = in_integers(rewrite(model)[0], "s8")
+
+    assert audit(content, X, signed=True).mac_share == 1.0
+    assert audit(content, X).mac_share <= 1.0
 
 
 def test_quantized_weights_alone_are_no_integer_layer(model):

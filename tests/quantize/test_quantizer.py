@@ -108,9 +108,7 @@ def test_a_bundle_without_float_parts_is_refused(tiny_checkpoint, voices, tmp_pa
 
     bundle = export(tiny_checkpoint, output=tmp_path / "half.voxtoon", precisions=["fp16"]).bundle
 
-    with pytest.raises(
-        InputError, match=r"cannot be quantized: got onnx fp16, expected .* onnx fp32"
-    ):
+    with pytest.raises(InputError, match=r"cannot be quantized: got onnx fp16, expected .* onnx fp32"):
         quantize(bundle, audio=voices, recipe=RECIPE)
 
 

@@ -1,0 +1,194 @@
+"""What quantization gives, and what it costs: every rewrite alone, every recipe, and the stock tools.
+
+``python -m benchmarks.quantization --bundle B --data DIR [--clips N] [--write docs/quantization.md]``
+
+All in onnxruntime on one thread. A speed is a ratio to the float32 artefact of the bundle: both take turns,
+and the fastest run of each counts. Faces are those of speakers that nothing was calibrated or trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voxtoon.atomic_file import write_atomically
+from voxtoon.bundle import Bundle, open_bundle
+from voxtoon.engines.onnx import load
+from voxtoon_export.evaluation.split import is_held_out
+from voxtoon_quantize.audit import audit
+from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.part import FloatPart, Inputs, speed_ratio
+from voxtoon_quantize.quantizer import calibrate_parts
+from voxtoon_quantize.recipe import Override, Recipe
+from voxtoon_quantize.rewrites import REWRITES
+
+Table = list[tuple[str, ...]]
+Artefacts = Mapping[str, bytes]
+
+START, END = "<!-- measured -->", "<!-- end of measured -->"
+RECIPES = {
+    "static_wi8_ai8, mse (x86)": Recipe(target="x86"),
+    "static_wi8_ai8, minmax (x86)": Recipe(target="x86", observer="minmax"),
+    "static_wi8_ai8, percentile (x86)": Recipe(target="x86", observer="percentile"),
+    "static_wi8_ai8, entropy (x86)": Recipe(target="x86", observer="entropy"),
+    "static_wi8_ai8, mse (arm)": Recipe(target="arm"),
+    "static_wi8_ai8, encoder.fc1 weight_wi4_block32": Recipe(
+        target="x86", overrides=(Override("encoder.fc1", "weight_wi4_block32"),)
+    ),
+    "dynamic_wi8": Recipe(scheme="dynamic_wi8"),
+    "weight_wi8": Recipe(scheme="weight_wi8"),
+    "fp16": Recipe(scheme="fp16"),
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A bundle's float parts, the recordings, and the voices that are judged."""
+
+    bundle: Bundle
+    parts: Mapping[str, FloatPart]
+    audio: CalibrationAudio
+    judged: Judged
+
+    def inputs(self, name: str) -> Inputs:
+        """One input of a part."""
+        return self.judged.inputs[name][0]
+
+    def made(self, recipe: Recipe, rewrites: tuple[str, ...] | None = None) -> dict[str, bytes]:
+        """The artefacts of a recipe."""
+        parts = {name: FloatPart(name, part.content, rewrites) for name, part in self.parts.items()}
+        calibrated = calibrate_parts(self.bundle, parts, recipe, self.audio)
+        return {part.part.name: part.quantize(recipe) for part in calibrated}
+
+    def speed(self, name: str, content: bytes) -> float:
+        """How many times faster than float32."""
+        reference, candidate = (
+            load(model, precision="any", threads=1) for model in (self.parts[name].content, content)
+        )
+        return speed_ratio(reference, candidate, self.inputs(name))
+
+
+def rewrites(bench: Bench) -> Table:
+    """What each rewrite gains alone, in float and in integers."""
+    rows = [("rewrites", *(f"{name} {kind}" for kind in ("fp32", "int8") for name in bench.parts))]
+    sets: dict[str, tuple[str, ...]] = {"none": (), **{name: (name,) for name in REWRITES}}
+    for label, names in {**sets, "all": tuple(REWRITES)}.items():
+        speeds = []
+        for recipe in (Recipe(scheme="fp32"), Recipe(target="x86")):
+            made = bench.made(recipe, names)
+            speeds += [f"{bench.speed(name, content):.2f}x" for name, content in made.items()]
+        rows.append((label, *speeds))
+    return rows
+
+
+def recipes(bench: Bench) -> Table:
+    """Every recipe and the stock tools, on both parts together."""
+    header = ["recipe"]
+    for name in bench.parts:
+        header += [f"{name} smaller", "faster", "integer MACs"]
+    rows = [(*header, "angle", "p95", "PSNR dB", "SSIM", "R2 drop")]
+    for label, made in _candidates(bench):
+        cells = [label]
+        for name, content in made.items():
+            size = len(bench.parts[name].content) / len(content)
+            share = audit(content, bench.inputs(name), signed="arm" in label).mac_share
+            cells += [f"{size:.2f}x", f"{bench.speed(name, content):.2f}x", f"{100 * share:.0f} %"]
+        found = bench.judged.quality(made)
+        cells += [f"{found.angle_mean_deg:.2f}", f"{found.angle_p95_deg:.2f}"]
+        if found.psnr_db is not None:
+            cells += [f"{found.psnr_db:.1f}", f"{found.ssim:.4f}", f"{found.r2_drop:.4f}"]
+        rows.append(tuple(cells))
+    return rows
+
+
+def _candidates(bench: Bench) -> Iterator[tuple[str, Artefacts]]:
+    for label, recipe in RECIPES.items():
+        yield label, bench.made(recipe)
+    for label, peer in (("quantize_static, as it comes", _static), ("quantize_dynamic", _dynamic)):
+        yield label, {name: _by_file(peer, part, bench) for name, part in bench.parts.items()}
+
+
+def _by_file(peer: Callable[[Path, Path, Sequence[Inputs]], None], part: FloatPart, bench: Bench) -> bytes:
+    """Run a tool that reads and writes files."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
+        source.write_bytes(part.content)
+        peer(source, made, bench.judged.inputs[part.name])
+        return made.read_bytes()
+
+
+def _static(source: Path, made: Path, inputs: Sequence[Inputs]) -> None:
+    from onnxruntime.quantization import (  # type: ignore[import-untyped]
+        CalibrationDataReader,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Gives inputs one by one, and None at the end."""
+
+        def __init__(self) -> None:
+            self._rest = iter(inputs)
+
+        def get_next(self) -> Any:
+            """The next, if there is one."""
+            return next(self._rest, None)
+
+    quantize_static(source, made, Reader())
+
+
+def _dynamic(source: Path, made: Path, inputs: Sequence[Inputs]) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    quantize_dynamic(source, made)
+
+
+def markdown(rows: Table) -> str:
+    """A table; its first row is the header."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def main() -> None:
+    """Print the tables, and put them into a page where there is one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--bundle", type=Path, help="default: the one that comes with the package")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=48)
+    parser.add_argument("--judged", type=int, default=48)
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    arguments = parser.parse_args()
+    with open_bundle(arguments.bundle) as bundle:
+        parts = float_parts(bundle.manifest, bundle.read)
+        audio = CalibrationAudio(
+            arguments.data, clips=arguments.clips, use_speaker=lambda speaker: not is_held_out(speaker)
+        )
+        kept = CalibrationAudio(
+            arguments.data, clips=arguments.judged, telephone_share=0.0, use_speaker=is_held_out
+        )
+        bench = Bench(bundle, parts, audio, Judged.of(bundle, parts, kept))
+        text = "\n\n".join(
+            [
+                f"`{bundle.manifest.variant}`, speeds and sizes as ratios to fp32, angles in degrees; "
+                f"calibrated on {arguments.clips} recordings, judged on {kept.used} of other speakers.",
+                markdown(recipes(bench)),
+                "What the rewrites gain, each alone, and the sum of it:",
+                markdown(rewrites(bench)),
+            ]
+        )
+    print(text)
+    if arguments.write:
+        page = arguments.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition(START)
+        _, _, after = rest.partition(END)
+        content = f"{before}{START}\n\n{text}\n\n{END}{after}"
+        write_atomically({arguments.write: content.encode()})
+
+
+if __name__ == "__main__":
+    main()
