@@ -199,7 +199,8 @@ class StreamingEncoder:
     def _checked(self, frames: ArrayLike) -> Array:
         array = np.asarray(frames, np.float32)
         if array.shape[1:] != self._spec.frame_shape:
-            raise InputError("frames", got=f"shape {array.shape}", expected=f"[n, {self._spec.frame_shape}]")
+            expected = ", ".join(map(str, self._spec.frame_shape))
+            raise InputError("frames", got=f"shape {array.shape}", expected=f"[n, {expected}]")
         if not np.isfinite(array).all():
             raise InputError("frames hold values that are not finite", hint="look at what made them")
         return array

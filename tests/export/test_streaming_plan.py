@@ -7,6 +7,7 @@ import pytest
 from tests.export.streaming_encoders import encoder, encoder_of
 from voxtoon.errors import InputError
 from voxtoon_export.layers import BatchNorm, Conv2d, ConvTranspose2d, MaxPool, TimeMean, ZeroPad
+from voxtoon_export.streaming.parts import head_part, step_part
 from voxtoon_export.streaming.plan import (
     frames_before_output,
     output_count,
@@ -95,8 +96,9 @@ def test_without_padding_the_trunk_is_the_declared_one():
 def test_a_system_without_a_mean_over_time_is_refused():
     part = variant("wav2pix-128").parts["encoder"]
 
-    with pytest.raises(InputError, match="encoder cannot be streamed: got no mean over time"):
-        streaming_units(part)
+    for derive in (streaming_units, trunk_part, step_plan, step_part, head_part):
+        with pytest.raises(InputError, match="encoder cannot be streamed: got no mean over time"):
+            derive(part)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_frames_that_are_none_are_refused_and_nothing_is_heard(stream):
     with_nan[7, 1, 1] = np.nan
     for bad, why in (
         (with_nan, "not finite"),
-        (noise(3)[:, :2], r"shape \(3, 2, 2\)"),
+        (noise(3)[:, :2], r"got shape \(3, 2, 2\), expected \[n, 3, 2\]"),
         (noise(3)[0], r"shape \(3, 2\)"),
     ):
         with pytest.raises(InputError, match=why):

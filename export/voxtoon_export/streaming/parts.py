@@ -7,7 +7,7 @@ from functools import cached_property
 
 from voxtoon.streaming_encoder import StreamingSpec
 
-from ..layers import Shape, TimeMean
+from ..layers import Shape
 from ..parts import PartSpec, TensorSpec
 from .plan import StepPlan, frames_before_output, step_plan, streaming_units, trunk_part
 
@@ -109,7 +109,6 @@ def head_part(encoder: PartSpec) -> PartSpec:
     InputError
         The encoder cannot be streamed.
     """
-    position = [type(layer) for layer in encoder.trunk].index(TimeMean)
-    frame = trunk_part(encoder).outputs[0].shape[2:]
-    mean = TensorSpec("mean", _MAP, (1, 1, *frame))
-    return PartSpec(HEAD, mean, encoder.trunk[position + 1 :], encoder.branches, encoder.role)
+    mean = TensorSpec("mean", _MAP, (1, 1, *streaming_units(encoder)[-1].output_frame_shape))
+    after_mean = encoder.trunk[len(encoder.streamable) + 1 :]
+    return PartSpec(HEAD, mean, after_mean, encoder.branches, encoder.role)
