@@ -2,7 +2,8 @@
 
 import gc
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,6 @@ with silenced():
     import coremltools as ct
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  its usual name
     from coremltools.converters.mil.mil import types
-
-# A conversion collects garbage at its end, through everything that torch and coremltools ever made.
-gc.freeze()
 
 FP32, FP16 = ct.precision.FLOAT32, ct.precision.FLOAT16
 _TYPES = {"float32": types.fp32, "float16": types.fp16, "int32": types.int32, "bool": types.bool}
@@ -32,7 +30,7 @@ def save(build: Callable[..., Any], folder: Path, *, target: Any = None, **input
     target = target or ct.target.iOS17
     specs = [_spec(array) for array in inputs.values()]
     path = folder / "program.mlpackage"
-    with silenced():
+    with silenced(), nothing_to_collect():
         program = mb.program(input_specs=specs, opset_version=target)(build)
         ct.convert(
             program,
@@ -43,6 +41,16 @@ def save(build: Callable[..., Any], folder: Path, *, target: Any = None, **input
             skip_model_load=True,
         ).save(str(path))
     return path
+
+
+@contextmanager
+def nothing_to_collect() -> Iterator[None]:
+    """Spare a conversion its collection of garbage, which takes longer than all else that it does."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def saved(build: Callable[..., Any], *, target: Any = None, **inputs: Any) -> ReferenceModel:

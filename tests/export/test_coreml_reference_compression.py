@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, types
+from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, nothing_to_collect, types
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.coreml_reference import load
 
@@ -227,7 +227,7 @@ def test_a_network_compressed_by_coremltools_is_the_one_with_its_weights_written
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(256, 12)).eval()
     x = torch.from_numpy(normal(1, 8, 6, 6))
-    with silenced():
+    with silenced(), nothing_to_collect():
         model = ct.convert(
             torch.jit.trace(network, x),
             inputs=[ct.TensorType(name="x", shape=x.shape, dtype=np.float32)],

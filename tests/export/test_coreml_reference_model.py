@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, save, saved
+from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, nothing_to_collect, save, saved
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.coreml_reference import Feature, ReferenceModel, load
@@ -21,7 +21,7 @@ def converted(network, folder, *, precision=FP32, **options):
     """A torch network as a package, by way of coremltools' own front end."""
     path = folder / "network.mlpackage"
     example = torch.zeros(1, 2, 5)
-    with silenced():
+    with silenced(), nothing_to_collect():
         ct.convert(
             torch.jit.trace(network.eval(), example),
             minimum_deployment_target=options.pop("target", ct.target.iOS17),
