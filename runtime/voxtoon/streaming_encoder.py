@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -204,6 +205,34 @@ class StreamingEncoder:
         if not np.isfinite(array).all():
             raise InputError("frames hold values that are not finite", hint="look at what made them")
         return array
+
+
+@dataclass(frozen=True)
+class StreamedSession:
+    """Step and head as one session that takes a whole clip, as the encoder does: ``frames`` to ``feature``.
+
+    Whatever runs or checks an encoder can so run or check the two parts in its place.
+    """
+
+    step: Session
+    head: Session
+    spec: StreamingSpec
+
+    @property
+    def engine(self) -> str:
+        """Of the step."""
+        return self.step.engine
+
+    @property
+    def precision(self) -> str:
+        """Of the step."""
+        return self.step.precision
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Stream the clip, [1, n, frequency, channel], from its beginning."""
+        stream = StreamingEncoder(self.step, self.head, self.spec)
+        stream.push(inputs["frames"][0])
+        return {"feature": stream.feature()[np.newaxis]}
 
 
 def _added(total: NDArray[np.float64], outputs: Array) -> NDArray[np.float64]:

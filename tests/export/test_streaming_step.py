@@ -14,9 +14,11 @@ from tests.export.streaming_encoders import encoder, encoder_of, frames_for, liv
 from voxtoon.agreement import Tolerance
 from voxtoon.engines.onnx import load
 from voxtoon.errors import CheckError, InputError
-from voxtoon.streaming_encoder import StreamingEncoder
+from voxtoon.streaming_encoder import StreamedSession, StreamingEncoder
+from voxtoon_export.golden import sample_voice
 from voxtoon_export.layers import BatchNorm, Conv2d, LeakyRelu, MaxPool, Relu, ZeroPad
 from voxtoon_export.lowering import format_named
+from voxtoon_export.parity import check_artefact, reference_cases
 from voxtoon_export.streaming.check import check_streaming
 from voxtoon_export.streaming.onnx_step import lower_step
 from voxtoon_export.streaming.parts import head_part, step_part
@@ -196,6 +198,26 @@ def test_a_long_call_needs_no_more_memory_than_a_short_one(artefacts, network):
 
     early = resident_bytes_after(200)
     assert resident_bytes_after(2_000) - early < 2**20
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_encoder_s_own_parity_check_takes_step_and_head_in_its_place(tiny_checkpoint, precision):
+    network = tiny_checkpoint.network("encoder")
+    part = step_part(network.spec)
+    step = lower_step(StepNetwork(network, part).eval(), [precision])[precision]
+    head = ONNX.lower(head_network(network), head_part(network.spec), [precision])[precision]
+    session = StreamedSession(
+        *(load(content, precision=precision, threads=1) for content in (step, head)), part.streaming_spec()
+    )
+    clips = [sample_voice()]
+    cases = reference_cases(
+        {"encoder": (network.spec, network)}, clips, front_end=tiny_checkpoint.variant.front_end, face=None
+    )
+
+    found = check_artefact(
+        session, cases["encoder"], tolerance=ONNX.tolerances[precision], where="encoder_step and head"
+    )
+    assert found.keys() == {"feature"}
 
 
 def test_an_artefact_of_other_weights_fails_the_check(network, artefacts):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxtoon.errors import InputError
-from voxtoon.streaming_encoder import StreamingEncoder, StreamingSpec
+from voxtoon.streaming_encoder import StreamedSession, StreamingEncoder, StreamingSpec
 
 KERNEL, STRIDE = 5, 2
 WEIGHTS = np.array([0.5, -1.0, 2.0, 0.25, 1.5], np.float32)
@@ -260,3 +260,14 @@ def test_many_streams_share_one_step(step):
     for seed, stream in enumerate(streams):
         expected = weighted_sums(noise(42, seed)).mean(axis=0).ravel()
         np.testing.assert_allclose(stream.feature(), expected, rtol=0, atol=1e-6)
+
+
+def test_step_and_head_can_stand_in_for_the_encoder(step):
+    session, frames = StreamedSession(step, Head(), step.spec()), noise(47)
+    expected = weighted_sums(frames).mean(axis=0).reshape(1, -1)
+
+    for _ in range(2):  # nothing is left of the clip before
+        found = session.run({"frames": frames[np.newaxis]})
+        assert found.keys() == {"feature"}
+        np.testing.assert_allclose(found["feature"], expected, rtol=0, atol=1e-6)
+    assert (session.engine, session.precision) == (step.engine, step.precision)
