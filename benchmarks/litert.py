@@ -105,7 +105,9 @@ def peers(network: Network, inputs: Arrays, onnx2tf: str | None) -> tuple[list[P
         others["onnx2tf"] = lambda: by_onnx2tf(onnx2tf, reference, inputs)
     for name, lower in others.items():
         try:
-            made.append(Peer(name, lower(), litert))
+            peer = Peer(name, lower(), litert)
+            peer.load(peer.content, 1)(inputs)
+            made.append(peer)
         except Exception as error:  # whatever it is that a peer cannot do
             failed.append((name, str(error).strip().splitlines()[0].rpartition("error: ")[2][:60]))
     return made, failed
@@ -124,14 +126,19 @@ def plain(network: Network, inputs: Arrays) -> bytes:
 
 
 def by_onnx2tf(command: str, model: bytes, inputs: Arrays) -> bytes:
-    """What onnx2tf makes of our ONNX file, its input fixed at this size."""
+    """What onnx2tf makes of our ONNX file at this size; with an open axis LiteRT cannot load it."""
+    import onnx
+
     ((name, value),) = inputs.items()
+    fixed = onnx.load_from_string(model)
+    for dimension, size in zip(fixed.graph.input[0].type.tensor_type.shape.dim, value.shape, strict=True):
+        dimension.dim_value = size
+    del fixed.graph.value_info[:]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.onnx"
-        path.write_bytes(model)
-        size = f"{name}:{','.join(map(str, value.shape))}"
+        path.write_bytes(onnx.shape_inference.infer_shapes(fixed).SerializeToString())
         keep = ["-kat", name] if value.ndim > 2 else []
-        arguments = ["-i", str(path), "-o", folder, "-ois", size, *keep, "-n"]
+        arguments = ["-i", str(path), "-o", folder, *keep, "-n"]
         done = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
         found = sorted(Path(folder).glob("*float32.tflite"))
         if not found:
