@@ -14,6 +14,7 @@ from voxtoon_export.evaluation.split import is_held_out
 from .bundle_parts import float_parts, place_of, write_with
 from .calibration import CalibrationAudio
 from .judging import Judged, refusal, report_of
+from .layer_effects import LayerEffect, layer_effects, worst_first
 from .part import CalibratedPart, FloatPart, Inputs
 from .recipe import SCHEMES, Recipe
 from .report import INT8, Report
@@ -65,8 +66,7 @@ def quantize(
         parts = float_parts(bundle.manifest, bundle.read)
         _check(recipe, parts)
         tell("calibrating")
-        heard = CalibrationAudio(audio, clips=clips, use_speaker=lambda speaker: not is_held_out(speaker))
-        kept = CalibrationAudio(audio, clips=judged_clips, telephone_share=0.0, use_speaker=is_held_out)
+        heard, kept = _recordings(audio, clips, judged_clips)
         calibrated = calibrate_parts(bundle, parts, recipe, heard)
         made = {part.part.name: part.quantize(recipe) for part in calibrated}
         tell("judging on speakers kept apart")
@@ -92,6 +92,54 @@ def quantize(
         kept.used,
         (*heard.skipped, *kept.skipped),
     )
+
+
+def sensitivity(
+    path: Path,
+    *,
+    audio: Path,
+    recipe: Recipe,
+    clips: int = 32,
+    judged_clips: int = 16,
+    progress: Progress | None = None,
+) -> list[LayerEffect]:
+    """Tell what each layer of a bundle costs the final face; nothing is written.
+
+    Parameters
+    ----------
+    path, audio, recipe, clips, judged_clips, progress
+        As for `quantize`.
+
+    Returns
+    -------
+    list of LayerEffect
+        The worst first.
+
+    Raises
+    ------
+    InputError
+        As for `quantize`.
+    """
+    tell = progress or (lambda words: None)
+    with open_bundle(path) as bundle:
+        parts = float_parts(bundle.manifest, bundle.read)
+        _check(recipe, parts)
+        tell("calibrating")
+        heard, kept = _recordings(audio, clips, judged_clips)
+        calibrated = calibrate_parts(bundle, parts, recipe, heard)
+        judged = Judged.of(bundle, parts, kept)
+        found = []
+        for effect in layer_effects(calibrated, recipe, judged):
+            tell(f"judged {effect.part}.{effect.layer}")
+            found.append(effect)
+    return worst_first(found)
+
+
+def _recordings(audio: Path, clips: int, judged_clips: int) -> tuple[CalibrationAudio, CalibrationAudio]:
+    """Those to calibrate on, and those of other speakers to judge on."""
+    heard = CalibrationAudio(audio, clips=clips, use_speaker=lambda speaker: not is_held_out(speaker))
+    kept = CalibrationAudio(audio, clips=judged_clips, telephone_share=0.0, use_speaker=is_held_out)
+    return heard, kept
 
 
 def calibrate_parts(

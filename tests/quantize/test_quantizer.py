@@ -187,3 +187,21 @@ def test_quality_cannot_be_judged_without_speakers_kept_apart(tiny_bundle, voice
 
     with pytest.raises((InputError, CheckError), match="kept for something else"):
         quantize(tiny_bundle, audio=folder, recipe=RECIPE, output=tmp_path / "out.voxtoon")
+
+
+def test_sensitivity_tells_every_layer_the_worst_first_and_writes_nothing(tiny_bundle, voices, capsys):
+    from voxtoon.cli import main
+
+    before = tiny_bundle.read_bytes()
+    words = ["quantize", str(tiny_bundle), "--calibrate", str(voices), "--sensitivity", "--json"]
+    assert main([*words, "--clips", "2", "--judged", "2", "--layer", "decoder.texture_*=fp32"]) == 0
+
+    effects = json.loads(capsys.readouterr().out)
+    assert {effect["part"] for effect in effects} == {"encoder", "decoder"}
+    assert not any(effect["layer"].startswith("texture_") for effect in effects)
+    ratios = [effect["quality"]["psnr_db"] for effect in effects]
+    assert ratios == sorted(ratios)
+    of_decoder = [effect for effect in effects if effect["part"] == "decoder"]
+    assert all(effect["quality"]["angle_mean_deg"] < 0.05 for effect in of_decoder)
+    assert all(effect["saved_bytes"] > 0 for effect in effects if effect["layer"] == "fc1")
+    assert tiny_bundle.read_bytes() == before

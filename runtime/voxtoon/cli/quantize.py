@@ -55,6 +55,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--allow", action="store_true", help="keep what misses the gate, under the name int8-unverified"
     )
+    parser.add_argument(
+        "--sensitivity", action="store_true", help="only tell what each layer costs the face; writes nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -75,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.calibrate is None:
         raise InputError("nothing to calibrate on", expected=f"--calibrate DIR, {_AUDIO}")
+    if arguments.sensitivity:
+        return _sensitivity(arguments)
     from voxtoon.cli.console import progress
     from voxtoon_quantize.quantizer import quantize
     from voxtoon_quantize.report import RefusedError
@@ -98,6 +103,35 @@ def run(arguments: argparse.Namespace) -> int:
             print(_tables(refused.parts))
         raise
     print(json.dumps(_json(report), indent=2) if arguments.json else _text(report))
+    return 0
+
+
+def _sensitivity(arguments: argparse.Namespace) -> int:
+    from voxtoon.cli.console import progress, table
+    from voxtoon_quantize.quantizer import sensitivity
+
+    with progress() as tell:
+        effects = sensitivity(
+            arguments.bundle,
+            audio=arguments.calibrate,
+            recipe=_recipe(arguments),
+            clips=arguments.clips,
+            judged_clips=arguments.judged,
+            progress=tell,
+        )
+    if arguments.json:
+        print(json.dumps([effect.to_json() for effect in effects], indent=2))
+        return 0
+    rows = []
+    for effect in effects:
+        found = effect.quality
+        drawn = ("-", "-") if found.psnr_db is None else (f"{found.psnr_db:.1f}", f"{found.ssim:.4f}")
+        shift = "-" if found.landmark_shift_px is None else f"{found.landmark_shift_px:.3f}"
+        angle = f"{found.angle_mean_deg:.3f}"
+        names = (f"{effect.part}.{effect.layer}", effect.scheme, f"{effect.saved_bytes:,}")
+        rows.append((*names, angle, *drawn, shift))
+    header = ("layer, alone", "scheme", "saves bytes", "angle", "PSNR dB", "SSIM", "landmarks px")
+    print(table(header, rows))
     return 0
 
 
