@@ -2,16 +2,19 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import pytest
 
 from voxtoon.agreement import Agreement, Tolerance
+from voxtoon.audio import read_audio
 from voxtoon.bundle import open_bundle
 from voxtoon.manifest import Artefact
 from voxtoon.verification import Check
 from voxtoon_export.compatibility import Row, Runtime, base_requirements, declared_runtimes, verify_on
 from voxtoon_export.compatibility_page import matrix, page
 
+ROOT = Path(__file__).resolve().parents[2]
 NO_WHEELS = sys.version_info[:2] != (3, 11) or sys.platform != "linux"
 
 
@@ -80,6 +83,16 @@ def test_a_device_with_litert_alone_passes(litert_bundle, tmp_path_factory):
         "voice_activity",
         "pipeline",
     }
+
+
+def test_the_pipeline_needs_no_artefact_but_those_of_litert(litert_bundle):
+    audio = read_audio(ROOT / "samples/voice.flac")
+    with open_bundle(litert_bundle) as bundle:
+        assert {artefact.format for artefact in bundle.manifest.artefacts} == {"litert"}
+        face = bundle.pipeline(engine="litert").reconstruct(audio.samples, sample_rate=audio.sample_rate_hz)
+
+    assert face.reason == "ok"
+    assert face.speech_s > 5
 
 
 @pytest.mark.skipif(NO_WHEELS, reason="tflite-runtime has wheels for Python 3.11 on Linux, and none later")

@@ -87,6 +87,17 @@ def test_nothing_is_transposed_and_batch_norms_leave_at_most_two_operators(lower
     assert found["MUL"] == found["ADD"] <= norms
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_there_is_nothing_that_accelerators_refuse(lowered, name):
+    for content in lowered[name].values():
+        assert not {"CUSTOM", "STABLEHLO_COMPOSITE", "GATHER_ND"} & operators(content).keys()
+        assert {detail["dtype"] for detail in interpreter(content).get_tensor_details()} <= {
+            np.float32,
+            np.float16,
+            np.int32,
+        }
+
+
 def test_the_encoder_is_its_convolutions_and_little_else(lowered):
     """All its batch norms are gone, and the mean over time is an operator of its own."""
     assert operators(lowered["encoder"]["fp32"]) == {
