@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import Graph, layer_names
+from .graph import Graph, layer_name, layer_names
 from .histogram import Histogram
 from .observers import OBSERVERS, Range
 from .onnx_static import observed, quantized
@@ -58,6 +58,17 @@ class FloatPart:
     def layers(self) -> tuple[str, ...]:
         """The layers that multiply with weights, in order."""
         return tuple(layer_names(Graph(self.rewritten)))
+
+    @cached_property
+    def fully_connected(self) -> dict[str, int]:
+        """How many weights each fully connected layer has."""
+        graph = Graph(self.rewritten)
+        nodes = [node for node in graph.nodes if node.op_type == "Gemm"]
+        return {
+            layer: graph.tensors[node.input[1]].size
+            for node in nodes
+            if (layer := layer_name(graph, node)) is not None
+        }
 
     def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedPart:
         """See what values the tensors take that the recipe quantizes; nothing is run where there are none."""

@@ -18,6 +18,7 @@ from .layer_effects import LayerEffect, layer_effects, worst_first
 from .part import CalibratedPart, FloatPart, Inputs
 from .recipe import SCHEMES, Recipe
 from .report import INT8, Report
+from .search import Found, Goal, search
 
 Progress = Callable[[str], None]
 
@@ -31,6 +32,7 @@ def quantize(
     clips: int = 64,
     judged_clips: int = 64,
     allow: bool = False,
+    goal: Goal | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Add int8 artefacts to a bundle.
@@ -49,6 +51,8 @@ def quantize(
         Recordings to calibrate on and to judge on, at most.
     allow
         Keep what misses the gate, under the name ``int8-unverified``.
+    goal
+        Give layers other schemes than the recipe's until this is met.
     progress
         Called with a few words before each step.
 
@@ -68,9 +72,11 @@ def quantize(
         tell("calibrating")
         heard, kept = _recordings(audio, clips, judged_clips)
         calibrated = calibrate_parts(bundle, parts, recipe, heard)
-        made = {part.part.name: part.quantize(recipe) for part in calibrated}
         tell("judging on speakers kept apart")
         judged = Judged.of(bundle, parts, kept)
+        found = search(calibrated, recipe, judged, goal) if goal else Found(recipe, ())
+        recipe = found.recipe
+        made = {part.part.name: part.quantize(recipe) for part in calibrated}
         quality = judged.quality(made)
         reports = []
         for part in calibrated:
@@ -91,6 +97,7 @@ def quantize(
         heard.used,
         kept.used,
         (*heard.skipped, *kept.skipped),
+        found.steps,
     )
 
 

@@ -63,6 +63,8 @@ class Report:
         Recordings that were calibrated on, and those that quality was judged on.
     skipped
         Files that gave none.
+    steps
+        What was changed in the recipe for a goal, and why.
     """
 
     bundle: Path
@@ -72,6 +74,7 @@ class Report:
     calibrated: int
     judged: int
     skipped: tuple[Skipped, ...]
+    steps: tuple[str, ...] = ()
 
 
 class RefusedError(CheckError):

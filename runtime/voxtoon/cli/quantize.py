@@ -56,6 +56,15 @@ def add_parser(subparsers: Any) -> None:
         "--allow", action="store_true", help="keep what misses the gate, under the name int8-unverified"
     )
     parser.add_argument(
+        "--max-bytes",
+        type=int,
+        metavar="N",
+        help="give layers lighter schemes until all fits",
+    )
+    parser.add_argument(
+        "--max-angle-deg", type=float, metavar="A", help="leave layers in float until features turn no more"
+    )
+    parser.add_argument(
         "--sensitivity", action="store_true", help="only tell what each layer costs the face; writes nothing"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -83,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     from voxtoon.cli.console import progress
     from voxtoon_quantize.quantizer import quantize
     from voxtoon_quantize.report import RefusedError
+    from voxtoon_quantize.search import Goal
 
     try:
         with progress() as tell:
@@ -94,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
                 clips=arguments.clips,
                 judged_clips=arguments.judged,
                 allow=arguments.allow,
+                goal=Goal(arguments.max_bytes, arguments.max_angle_deg),
                 progress=tell,
             )
     except RefusedError as refused:
@@ -176,6 +187,7 @@ def _text(report: Report) -> str:
 
     rows = [(name, f"{value:.4g}") for name, value in report.quality.to_json().items()]
     lines = [_tables(report.parts), "", table(("on speakers kept apart", ""), rows), ""]
+    lines += [f"chosen: {step}" for step in report.steps]
     lines += [f"skipped: {item.reason}" for item in report.skipped]
     skipped = f", {len(report.skipped)} skipped" if report.skipped else ""
     lines.append(f"calibrated on {report.calibrated} recordings, judged on {report.judged}{skipped}")
@@ -191,5 +203,6 @@ def _json(report: Report) -> dict[str, Any]:
         "parts": [part.to_json() for part in report.parts],
         "calibrated": report.calibrated,
         "judged": report.judged,
+        "chosen": list(report.steps),
         "skipped": [item.reason for item in report.skipped],
     }

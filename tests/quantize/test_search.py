@@ -1,0 +1,77 @@
+"""A goal is met by the steps that it takes, or said to be out of reach."""
+
+import pytest
+
+import voxtoon
+from voxtoon.errors import CheckError
+from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.quantizer import calibrate_parts
+from voxtoon_quantize.recipe import Recipe
+from voxtoon_quantize.search import Goal, search
+
+RECIPE = Recipe(observer="minmax")
+
+
+@pytest.fixture(scope="module")
+def known(tiny_bundle, voices):
+    """Calibrated parts, and voices to judge by."""
+    with voxtoon.open_bundle(tiny_bundle) as bundle:
+        parts = float_parts(bundle.manifest, bundle.read)
+        calibrated = calibrate_parts(bundle, parts, RECIPE, CalibrationAudio(voices, clips=3))
+        yield calibrated, Judged.of(bundle, parts, CalibrationAudio(voices, clips=2, telephone_share=0.0))
+
+
+def size(parts, recipe):
+    return sum(len(part.quantize(recipe)) for part in parts)
+
+
+def test_a_goal_of_nothing_changes_nothing(known):
+    parts, judged = known
+
+    found = search(parts, RECIPE, judged, Goal())
+    assert (found.recipe, found.steps) == (RECIPE, ())
+
+
+def test_the_largest_fully_connected_layer_goes_to_four_bits_first(known):
+    parts, judged = known
+    largest = max(
+        (weights, f"{part.part.name}.{layer}")
+        for part in parts
+        for layer, weights in part.part.fully_connected.items()
+    )[1]
+    wanted = size(parts, RECIPE) - 100
+
+    found = search(parts, RECIPE, judged, Goal(max_bytes=wanted))
+    assert size(parts, found.recipe) <= wanted
+    assert found.recipe.overrides[0].where == largest
+    assert found.steps[0].startswith(f"{largest}: weight_wi4_block32")
+
+
+def test_layers_go_back_to_float_until_the_feature_is_true_enough(known):
+    parts, judged = known
+
+    def angle(recipe):
+        return judged.quality({part.part.name: part.quantize(recipe) for part in parts}).angle_mean_deg
+
+    goal = 0.6 * angle(RECIPE)
+    found = search(parts, RECIPE, judged, Goal(max_angle_deg=goal))
+    assert angle(found.recipe) <= goal
+    assert found.steps
+    assert all(override.scheme == "fp32" for override in found.recipe.overrides)
+    assert all("turned the feature" in step for step in found.steps)
+
+
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        (Goal(max_bytes=1000), r"bytes of the quantized files: got [\d,]+, expected at most 1,000"),
+        (Goal(max_angle_deg=-1.0), r"mean angle of the feature: got .* degrees at .* bytes"),
+    ],
+)
+def test_what_is_out_of_reach_is_told_with_the_best_found(known, goal, message):
+    parts, judged = known
+
+    with pytest.raises(CheckError, match=message):
+        search(parts[:1], RECIPE, judged, goal)
