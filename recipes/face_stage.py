@@ -36,6 +36,8 @@ class FaceSettings:
     size_weight: float = 1e-3
     feature_noise: float = 0.05
     morphs: float = 0.5
+    mean_epochs: int = 6
+    mean_learning_rate: float = 5e-4
 
 
 @dataclass
@@ -65,13 +67,16 @@ class FaceModel:
 
 
 @dataclass(frozen=True)
-class _Faces:
+class Faces:
+    """All pictures of the training speakers, as the face stage needs them."""
+
     images: Tensor  # [n, 56, 56, 3]
     textures: Tensor  # uint8 [n, 224, 224, 3]
     landmarks: Tensor  # [n, 68, 2]
     speakers: Tensor  # [n]
 
     def batch(self, rows: Tensor, settings: FaceSettings, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Images, textures and landmarks of these rows, the first of them morphs; speakers of the rest."""
         images, textures, landmarks = (
             self.images[rows],
             self.textures[rows].float() / 255,
@@ -116,7 +121,7 @@ def train_face_stage(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     mean_landmarks = corpus.landmarks[TARGET].mean(axis=0)
-    faces = _faces(corpus, mean_landmarks)
+    faces = registered_faces(corpus, mean_landmarks)
     encoder, decoder = build(variant.parts["face_encoder"]), build(variant.parts["decoder"])
     classifier = nn.Linear(variant.parts["decoder"].input.shape[1], int(faces.speakers.max()) + 1)  # type: ignore[arg-type]
     deviation = faces.landmarks.sub(torch.from_numpy(mean_landmarks)).std()
@@ -128,9 +133,7 @@ def train_face_stage(
 
     steps = len(faces.images) // settings.batch
     optimiser = torch.optim.AdamW(modules.parameters(), lr=settings.learning_rate, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=max(2, steps * settings.epochs), pct_start=0.1
-    )
+    schedule = _one_cycle(optimiser, settings.learning_rate, steps * settings.epochs)
     for epoch in range(settings.epochs):
         total = 0.0
         order = torch.randperm(len(faces.images), generator=generator)
@@ -139,13 +142,10 @@ def train_face_stage(
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 feature = encoder(images).float()
                 noisy = feature + settings.feature_noise * torch.randn(feature.shape, generator=generator)
-                texture, points = decoder(noisy)
+                drawn = decoder(noisy)
                 logits = classifier(feature[-len(speakers) :])
-            texture, points = texture.float(), points.float()
             loss = (
-                functional.l1_loss(texture, textures)
-                + settings.small_weight * functional.mse_loss(_small(texture), _small(textures))
-                + settings.landmark_weight * ((points - landmarks) / deviation).square().mean()
+                _drawing_loss(drawn, textures, landmarks, deviation, settings)
                 + settings.speaker_weight * functional.cross_entropy(logits.float(), speakers)
                 + settings.size_weight * feature.square().mean()
             )
@@ -157,7 +157,84 @@ def train_face_stage(
         if (epoch + 1) % max(1, settings.epochs // 10) == 0:
             log(f"face stage: epoch {epoch + 1} of {settings.epochs}, loss {total / steps:.4f}")
     modules.eval().requires_grad_(False)
-    return FaceModel(encoder, decoder, classifier, mean_landmarks)
+    face = FaceModel(encoder, decoder, classifier, mean_landmarks)
+    straighten_decoder(face, faces, settings, seed=seed, log=log)
+    return face
+
+
+def straighten_decoder(
+    face: FaceModel, faces: Faces, settings: FaceSettings, *, seed: int, log: Callable[[str], None] = print
+) -> None:
+    """Teach the decoder that the mean of several features is the mean of their faces.
+
+    What a voice tells is a mean over many faces that would fit it: a feature that no single face has.
+
+    Parameters
+    ----------
+    face
+        Trained; its decoder is trained on, all else stays.
+    faces
+        The same as before.
+    settings, seed, log
+        As in `train_face_stage`.
+    """
+    decoder = face.decoder.train().requires_grad_(True)
+    features = face.feature(faces.images.numpy())
+    deviation = faces.landmarks.sub(torch.from_numpy(face.mean_landmarks)).std()
+    generator = torch.Generator().manual_seed(seed)
+    steps = len(features) // settings.batch
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=settings.mean_learning_rate, weight_decay=1e-3)
+    schedule = _one_cycle(optimiser, settings.mean_learning_rate, steps * settings.mean_epochs)
+    for epoch in range(settings.mean_epochs):
+        total = 0.0
+        order = torch.randperm(len(features), generator=generator)
+        for rows in torch.split(order[: steps * settings.batch], settings.batch):
+            weights = _mean_weights(len(rows), generator)
+            textures = torch.einsum("ij,jhwc->ihwc", weights, faces.textures[rows].float() / 255)
+            landmarks = torch.einsum("ij,jpc->ipc", weights, faces.landmarks[rows])
+            feature = weights @ features[rows]
+            noisy = feature + settings.feature_noise * torch.randn(feature.shape, generator=generator)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                drawn = decoder(noisy)
+            loss = _drawing_loss(drawn, textures, landmarks, deviation, settings)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            total += loss.item()
+        log(f"decoder on means: epoch {epoch + 1} of {settings.mean_epochs}, loss {total / steps:.4f}")
+    decoder.eval().requires_grad_(False)
+
+
+def _mean_weights(count: int, generator: torch.Generator) -> Tensor:
+    """Weights of a batch's faces: for one half means of a few to all of them, for the other single faces."""
+    half = count // 2
+    sharpness = 1.0 + 8.0 * torch.rand(half, 1, generator=generator)
+    weights = torch.rand(half, count, generator=generator) ** sharpness
+    return torch.cat([weights / weights.sum(dim=1, keepdim=True), torch.eye(count)[half:]])
+
+
+def _one_cycle(
+    optimiser: torch.optim.Optimizer, learning_rate: float, steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, learning_rate, total_steps=max(2, steps), pct_start=0.1
+    )
+
+
+def _drawing_loss(
+    drawn: tuple[Tensor, Tensor],
+    textures: Tensor,
+    landmarks: Tensor,
+    deviation: Tensor,
+    settings: FaceSettings,
+) -> Tensor:
+    texture, points = drawn[0].float(), drawn[1].float()
+    return (
+        functional.l1_loss(texture, textures)
+        + settings.small_weight * functional.mse_loss(_small(texture), _small(textures))
+        + settings.landmark_weight * ((points - landmarks) / deviation).square().mean()
+    )
 
 
 def _small(texture: Tensor) -> Tensor:
@@ -165,13 +242,14 @@ def _small(texture: Tensor) -> Tensor:
     return functional.avg_pool2d(texture.permute(0, 3, 1, 2), factor)
 
 
-def _faces(corpus: Corpus, mean_landmarks: NDArray[np.float32]) -> _Faces:
+def registered_faces(corpus: Corpus, mean_landmarks: NDArray[np.float32]) -> Faces:
+    """Every picture of a corpus, small and registered to the mean shape."""
     names = {speaker: number for number, speaker in enumerate(sorted(set(corpus.speakers)))}
     labels = torch.tensor([names[speaker] for speaker in corpus.speakers])
     textures = [
         register(corpus.pictures[name], corpus.landmarks[name], mean_landmarks) for name in PICTURE_SETS
     ]
-    return _Faces(
+    return Faces(
         images=torch.from_numpy(np.concatenate([corpus.small(name) for name in PICTURE_SETS])),
         textures=torch.from_numpy(np.concatenate(textures)),
         landmarks=torch.from_numpy(np.concatenate([corpus.landmarks[name] for name in PICTURE_SETS])),

@@ -23,12 +23,16 @@ class PictureMetric:
     ----------
     weight, offset
         [components, D] and [components] of the regression.
+    back_weight, back_offset
+        [D, components] and [D] of the regression the other way: the typical feature of a picture.
     mean, axes, scale
         Mean picture [pixels], components [components, pixels], and the unit.
     """
 
     weight: Tensor
     offset: Tensor
+    back_weight: Tensor
+    back_offset: Tensor
     mean: NDArray[np.float32]
     axes: NDArray[np.float32]
     scale: float
@@ -36,6 +40,10 @@ class PictureMetric:
     def components(self, feature: Tensor) -> Tensor:
         """Components of the pictures that these features would give, [n, components]."""
         return feature @ self.weight.T + self.offset
+
+    def typical(self, components: Tensor) -> Tensor:
+        """The mean feature of the faces with these components, [n, D]."""
+        return components @ self.back_weight.T + self.back_offset
 
     def components_of(self, pictures: NDArray[np.float32]) -> Tensor:
         """Components of 56 x 56 pictures, [n, components]."""
@@ -76,15 +84,26 @@ def fit_picture_metric(
     axes, scale = axes[:components], float(deviations[0]) / len(flat) ** 0.5
     wanted = (all_pictures.reshape(len(all_pictures), -1) - mean) @ axes.T / scale
     features = all_features.double().numpy()
-    centre = features.mean(axis=0)
-    centred = features - centre
-    gram = centred.T @ centred
-    gram += ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
-    weight = np.linalg.solve(gram, centred.T @ (wanted - wanted.mean(axis=0))).T
+    weight, offset = _regress(features, wanted, ridge=ridge)
+    back_weight, back_offset = _regress(features @ weight.T + offset, features, ridge=ridge)
     return PictureMetric(
         weight=torch.from_numpy(weight).float(),
-        offset=torch.from_numpy(wanted.mean(axis=0) - weight @ centre).float(),
+        offset=torch.from_numpy(offset).float(),
+        back_weight=torch.from_numpy(back_weight).float(),
+        back_offset=torch.from_numpy(back_offset).float(),
         mean=mean.astype(np.float32),
         axes=axes.astype(np.float32),
         scale=scale,
     )
+
+
+def _regress(
+    given: NDArray[np.float64], wanted: NDArray[np.float64], *, ridge: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight and offset of ``wanted = given @ weight.T + offset``."""
+    centre = given.mean(axis=0)
+    centred = given - centre
+    gram = centred.T @ centred
+    gram += ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
+    weight = np.linalg.solve(gram, centred.T @ (wanted - wanted.mean(axis=0))).T
+    return weight, wanted.mean(axis=0) - weight @ centre

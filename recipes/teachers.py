@@ -22,22 +22,21 @@ class TeacherSettings:
 
     Attributes
     ----------
-    crop_frames
-        Length of each teacher's training examples; short and long ones err in different ways.
     versions
         Of their pool of voices, where the variant has another front end.
     companion_weight
         Of the exaggerated face, a second target.
     """
 
+    count: int = 3
     width: int = 192
     epochs: int = 100
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    crop_frames: tuple[int, ...] = (298, 298, 560, 560)
+    crop_frames: int = 298
     versions: int = 12
-    clean: float = 0.5
+    clean: float = 0.15
     companion_weight: float = 0.5
 
 
@@ -117,8 +116,8 @@ def train_teachers(
         In evaluation mode.
     """
     return [
-        _train_one(pool, components, companions, settings, crop_frames=length, seed=seed + number, log=log)
-        for number, length in enumerate(settings.crop_frames)
+        _train_one(pool, components, companions, settings, seed=seed + number, log=log)
+        for number in range(settings.count)
     ]
 
 
@@ -136,7 +135,6 @@ def _train_one(
     companions: Tensor,
     settings: TeacherSettings,
     *,
-    crop_frames: int,
     seed: int,
     log: Callable[[str], None],
 ) -> Teacher:
@@ -156,7 +154,7 @@ def _train_one(
     for _ in range(settings.epochs):
         total = 0.0
         for voices in np.array_split(rng.permutation(count), steps):
-            frames = mask(pool.crop(voices, frames=crop_frames, rng=rng, clean=settings.clean), rng)
+            frames = mask(pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean), rng)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 found = teacher(frames)
             error = (found.float() - targets[torch.from_numpy(voices)]).square().sum(dim=1).mean()

@@ -79,7 +79,6 @@ RECIPES = {
     "paper-front-end": Recipe(
         variant="speech2face-w8",
         versions=4,
-        teachers=TeacherSettings(crop_frames=(298, 298, 298), clean=0.15),
         voice=VoiceSettings(epochs=36, clean=0.15),
         stretched=False,
     ),

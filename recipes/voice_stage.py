@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from recipes.augment import Samples
 from recipes.loss import Speech2FaceLoss
@@ -37,12 +37,12 @@ class VoiceSettings:
         Of the squared error of the picture (`PictureMetric`).
     """
 
-    epochs: int = 80
+    epochs: int = 40
     batch: int = 16
     learning_rate: float = 1.5e-3
     weight_decay: float = 2e-2
     crop_frames: int = 259
-    clean: float = 0.15
+    clean: float = 0.4
     paper_weight: float = 3e-4
     picture_weight: float = 1.0
 
@@ -131,7 +131,22 @@ def train_voice_stage(
             total += error.item()
         if (epoch + 1) % max(1, settings.epochs // 10) == 0:
             log(f"voice stage: epoch {epoch + 1} of {settings.epochs}, picture error {total / steps:.3f}")
+    if settings.picture_weight:
+        _settle(encoder, metric)
     return encoder.eval()
+
+
+@torch.no_grad()
+def _settle(encoder: Network, metric: PictureMetric) -> None:
+    """Give each voice the typical feature of its picture, by folding both regressions into the last layer.
+
+    The picture's error says nothing of what in a feature does not show in the picture, and there voices stray
+    to where the decoder never saw a face.
+    """
+    last = encoder.get_submodule("fc2")
+    assert isinstance(last, nn.Linear)
+    last.bias.copy_(metric.typical(metric.components(last.bias)))
+    last.weight.copy_(metric.back_weight @ metric.weight @ last.weight)
 
 
 @torch.no_grad()

@@ -33,3 +33,14 @@ def test_all_components_give_the_picture_back(faces):
     metric = fit_picture_metric(pictures, pictures, features, components=4)
     assert np.allclose(metric.pictures(metric.components_of(pictures)), pictures, atol=1e-4)
     assert torch.allclose(metric.components_of(pictures)[:, 0].std(), torch.tensor(1.0), atol=0.02)
+
+
+def test_a_typical_feature_shows_the_same_picture_and_nothing_else(faces):
+    """Of eight numbers four show: the others come back as their mean, whatever they were."""
+    pictures, shown = faces
+    hidden = torch.randn(len(shown), 4, generator=torch.Generator().manual_seed(0))
+    features = torch.cat([shown, hidden], dim=1)
+    metric = fit_picture_metric(pictures, pictures, features, components=4, ridge=1e-9)
+    typical = metric.typical(metric.components(features))
+    assert torch.allclose(metric.components(typical), metric.components(features), atol=1e-2)
+    assert typical[:, 4:].std() < 0.5 * hidden.std()

@@ -16,8 +16,8 @@ SPEAKERS = [f"spk{number:04d}" for number in (0, 1, 2, 3, 4, 5, 6, 7, 9, 14, 14,
 TINY = Recipe(
     variant="speech2face-mel-w8",
     versions=2,
-    face=FaceSettings(epochs=1, batch=4),
-    teachers=TeacherSettings(width=8, epochs=1, batch=4, crop_frames=(298,)),
+    face=FaceSettings(epochs=1, batch=4, mean_epochs=1),
+    teachers=TeacherSettings(count=1, width=8, epochs=1, batch=4),
     voice=VoiceSettings(epochs=1, batch=4, crop_frames=259),
 )
 
