@@ -256,7 +256,9 @@ def _json(file: CheckpointFile, name: str) -> dict[str, Any] | None:
 def _write(place: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     from safetensors.numpy import save
 
-    contents = memoryview(save(dict(arrays), dict(metadata)))
+    # safetensors writes the memory of an array as it lies, whatever its strides say.
+    in_order = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contents = memoryview(save(in_order, dict(metadata)))
     start = 8 + int.from_bytes(contents[:8], "little")
     # safetensors writes the metadata in an order that differs from run to run.
     header = json.dumps(json.loads(bytes(contents[8:start])), sort_keys=True, separators=(",", ":")).encode()

@@ -69,6 +69,15 @@ def test_a_checkpoint_comes_back_as_it_was(path, tensors):
             np.testing.assert_array_equal(array, state[name])
 
 
+def test_weights_trained_channel_last_are_kept_by_value_and_not_by_memory(tmp_path):
+    network = build(VARIANT.parts["encoder"]).to(memory_format=torch.channels_last)
+    assert not network.conv2.weight.is_contiguous()
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, variant=VARIANT, tensors={"encoder": network.state_dict()})
+    for name, array in load_checkpoint(path).tensors["encoder"].items():
+        np.testing.assert_array_equal(array, network.state_dict()[name])
+
+
 @pytest.mark.parametrize("part", VARIANT.parts)
 def test_a_network_of_a_checkpoint_is_the_one_saved(path, networks, part):
     shape = [300 if isinstance(size, str) else size for size in VARIANT.parts[part].input.shape]
