@@ -36,8 +36,8 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
 
 demo: $(VENV)/.demo  ## export, verify, and draw the caller of WAV=path (default: the sample voice)
 	@mkdir -p $(OUT)
-	@echo "== 1/3 export $(CHECKPOINT) to ONNX, each artefact verified against torch"
-	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --to onnx --precision fp32 fp16 -o $(OUT)/demo.voxtoon
+	@echo "== 1/3 export $(CHECKPOINT) to ONNX, LiteRT and Core ML, each artefact verified against torch"
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --to onnx litert coreml --precision fp32 fp16 -o $(OUT)/demo.voxtoon
 	@echo "== 2/3 verify the finished bundle as a device would, without torch"
 	@$(BIN)/voxtoon verify $(OUT)/demo.voxtoon
 	@echo "== 3/3 the caller of $(WAV)"
