@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from recipes.picture_metric import PictureMetric, fit_picture_metric
 from recipes.pool import Pool, make_pool
 from recipes.teachers import TeacherSettings, opinion, train_teachers
 from recipes.voice_domain import fit_voice_domain
-from recipes.voice_stage import VoiceSettings, VoiceTargets, train_voice_stage
+from recipes.voice_stage import VoiceSettings, VoiceTargets, opinion_of, train_voice_stage
 from voxtoon.avatar import AvatarStatistics
 from voxtoon.errors import VoxtoonError
 from voxtoon.front_end import LOG_MEL, FrontEndSpec
@@ -57,6 +57,8 @@ class Recipe:
         Of the teachers' opinion in the voice's target; 0 trains no teachers.
     stretched
         Whether each voice is also there as another one, stretched, for which the teachers stand alone.
+    second, own_share
+        Settings of a second round, in which the encoder starts as it is and its own opinion has this share.
     """
 
     variant: str = "speech2face-mel-w4"
@@ -67,6 +69,8 @@ class Recipe:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     teacher_share: float = 0.5
     stretched: bool = True
+    second: VoiceSettings | None = field(default_factory=lambda: VoiceSettings(epochs=14, learning_rate=7e-4))
+    own_share: float = 1 / 3
 
 
 RECIPES = {
@@ -75,12 +79,14 @@ RECIPES = {
         variant="speech2face-mel-w8",
         voice=VoiceSettings(paper_weight=1.0, picture_weight=0.0),
         teacher_share=0.0,
+        second=None,
     ),
     "paper-front-end": Recipe(
         variant="speech2face-w8",
         versions=4,
         voice=VoiceSettings(epochs=36, clean=0.15),
         stretched=False,
+        second=None,
     ),
 }
 
@@ -147,6 +153,12 @@ def _train_parts(training: Corpus, recipe: Recipe, chosen: Variant, *, seed: int
     targets = VoiceTargets(face.feature(training.small(TARGET)), components)
     loss = Speech2FaceLoss(face.decoder.get_submodule("trunk_fc"), face.classifier)
     encoder = train_voice_stage(pool, targets, chosen, loss, metric, recipe.voice, seed=seed, log=log)
+    if recipe.second is not None:
+        own = opinion_of(encoder, pool, metric)
+        targets = replace(targets, components=torch.lerp(components, own, recipe.own_share))
+        encoder = train_voice_stage(
+            pool, targets, chosen, loss, metric, recipe.second, seed=seed + 1, start=encoder, log=log
+        )
     features = features_of_voices(encoder, training, chosen.front_end)
     return Trained(face, encoder, features, avatar_statistics(face, features))
 

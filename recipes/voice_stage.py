@@ -73,6 +73,7 @@ def train_voice_stage(
     settings: VoiceSettings,
     *,
     seed: int,
+    start: Network | None = None,
     log: Callable[[str], None] = print,
 ) -> Network:
     """Train the encoder of a variant.
@@ -89,6 +90,8 @@ def train_voice_stage(
         The two terms, see `VoiceSettings`.
     settings, seed
         How.
+    start
+        An encoder to train on from, instead of a fresh one.
     log
         Takes one line per tenth of the epochs.
 
@@ -102,6 +105,8 @@ def train_voice_stage(
     encoder = build(variant.parts["encoder"])
     with torch.no_grad():
         encoder.fc2.bias.copy_(targets.features.mean(dim=0))  # type: ignore[union-attr, operator]
+    if start is not None:
+        encoder.load_state_dict(start.state_dict())
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     count = len(targets.components)
     steps = max(1, count // settings.batch)
@@ -147,6 +152,13 @@ def _settle(encoder: Network, metric: PictureMetric) -> None:
     assert isinstance(last, nn.Linear)
     last.bias.copy_(metric.typical(metric.components(last.bias)))
     last.weight.copy_(metric.back_weight @ metric.weight @ last.weight)
+
+
+@torch.no_grad()
+def opinion_of(encoder: Network, pool: Pool, metric: PictureMetric) -> Tensor:
+    """What an encoder makes of the untouched voices of a pool, as components of pictures."""
+    batches = torch.split(pool.frames[:, 0], 16)
+    return torch.cat([metric.components(encoder(batch.float())) for batch in batches])
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ TINY = Recipe(
     face=FaceSettings(epochs=1, batch=4, mean_epochs=1),
     teachers=TeacherSettings(count=1, width=8, epochs=1, batch=4),
     voice=VoiceSettings(epochs=1, batch=4, crop_frames=259),
+    second=VoiceSettings(epochs=1, batch=4, crop_frames=259),
 )
 
 
