@@ -1,9 +1,9 @@
 """The third stage: the encoder's two fully connected layers again, through the frozen decoder.
 
-The picture's error that trained the encoder is a linear stand-in, heard three seconds at a time. On the device
-the mean is over a whole clip and the decoder is not linear, and both cost: predictions come out too near the
-mean face, and where a voice is unsure its feature lies between faces that the decoder knows. Here only the last
-two layers move, from whole clips to the decoder's own texture and landmarks.
+The picture's error that trained the encoder is a linear stand-in, heard three seconds at a time. On the
+device the mean is over a whole clip and the decoder is not linear, and both cost: predictions come out too
+near the mean face, and where a voice is unsure its feature lies between faces that the decoder knows. Here
+only the last two layers move, from whole clips to the decoder's own texture and landmarks.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.dataset import SMALL_PX
+from recipes.dataset import SMALL_PX, TARGET, Corpus, shrink
 from recipes.pool import Pool
+from recipes.registration import register
 from voxtoon_export.network import Network
 
 _TRAINED = ("fc1", "fc2")
@@ -59,6 +61,16 @@ class FaceTargets:
 
     textures: Tensor
     landmarks: Tensor
+
+
+def face_targets(corpus: Corpus, mean_landmarks: NDArray[np.float32]) -> FaceTargets:
+    """The published faces of a corpus, registered to the mean shape."""
+    registered = register(corpus.pictures[TARGET], corpus.landmarks[TARGET], mean_landmarks)
+    small = shrink((registered / 255).astype(np.float32))
+    return FaceTargets(
+        textures=torch.from_numpy(small).permute(0, 3, 1, 2).contiguous(),
+        landmarks=torch.from_numpy(corpus.landmarks[TARGET]).float(),
+    )
 
 
 def train_head_stage(
@@ -125,16 +137,20 @@ def train_head_stage(
 
 @torch.no_grad()
 def _maps(encoder: Network, pool: Pool, voices: int, settings: HeadSettings) -> Tensor:
-    """What the convolutions make of whole clips before the mean over time, [voices, versions, channel, t, f]."""
+    """What the convolutions make of whole clips, [voices, versions, channel, time, frequency]."""
     trunk = _streamable(encoder)
     frames = pool.frames[:voices, : settings.versions]
-    batches = frames.flatten(0, 1).split(16)
+    batches = torch.split(frames.flatten(0, 1), 16)
     maps = [_run(encoder, trunk, batch.float().permute(0, 3, 1, 2)) for batch in batches]
-    return torch.cat(maps).unflatten(0, frames.shape[:2])
+    return torch.cat(maps).reshape(*frames.shape[:2], *maps[0].shape[1:])
 
 
 def _batch(
-    maps: Tensor, targets: FaceTargets, rows: np.ndarray, settings: HeadSettings, rng: np.random.Generator
+    maps: Tensor,
+    targets: FaceTargets,
+    rows: NDArray[np.intp],
+    settings: HeadSettings,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The mean over a random stretch of two steps or more, and the faces that belong to it."""
     versions = rng.integers(0, maps.shape[1], len(rows))
@@ -164,7 +180,8 @@ def _names(encoder: Network) -> list[str]:
 
 
 def _run(encoder: Network, names: Sequence[str], value: Tensor) -> Tensor:
-    return nn.Sequential(*(encoder.get_submodule(name) for name in names))(value)
+    result: Tensor = nn.Sequential(*(encoder.get_submodule(name) for name in names))(value)
+    return result
 
 
 def _small(texture: Tensor) -> Tensor:

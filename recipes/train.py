@@ -23,6 +23,7 @@ from recipes.augment import Channel, Samples, stretch
 from recipes.dataset import PICTURE_SETS, TARGET, Corpus, load, split
 from recipes.face_stage import FaceModel, FaceSettings, train_face_stage
 from recipes.figures import avatar_statistics, features_of_voices, figures
+from recipes.head_stage import HeadSettings, face_targets, train_head_stage
 from recipes.loss import Speech2FaceLoss
 from recipes.model_card import model_card
 from recipes.picture_metric import PictureMetric, fit_picture_metric
@@ -59,6 +60,8 @@ class Recipe:
         Whether each voice is also there as another one, stretched, for which the teachers stand alone.
     second, own_share
         Settings of a second round, in which the encoder starts as it is and its own opinion has this share.
+    head
+        Settings of the last stage, in which the encoder's last layers learn through the decoder.
     """
 
     variant: str = "speech2face-mel-w4"
@@ -71,6 +74,7 @@ class Recipe:
     stretched: bool = True
     second: VoiceSettings | None = field(default_factory=lambda: VoiceSettings(epochs=14, learning_rate=7e-4))
     own_share: float = 1 / 3
+    head: HeadSettings = field(default_factory=HeadSettings)
 
 
 RECIPES = {
@@ -80,6 +84,7 @@ RECIPES = {
         voice=VoiceSettings(paper_weight=1.0, picture_weight=0.0),
         teacher_share=0.0,
         second=None,
+        head=HeadSettings(epochs=0),
     ),
     "paper-front-end": Recipe(
         variant="speech2face-w8",
@@ -159,6 +164,8 @@ def _train_parts(training: Corpus, recipe: Recipe, chosen: Variant, *, seed: int
         encoder = train_voice_stage(
             pool, targets, chosen, loss, metric, recipe.second, seed=seed + 1, start=encoder, log=log
         )
+    drawn = face_targets(training, face.mean_landmarks)
+    train_head_stage(encoder, face.decoder, pool, drawn, recipe.head, seed=seed, log=log)
     features = features_of_voices(encoder, training, chosen.front_end)
     return Trained(face, encoder, features, avatar_statistics(face, features))
 

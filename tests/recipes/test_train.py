@@ -5,6 +5,7 @@ import pytest
 
 from recipes.dataset import PICTURE_SETS, Corpus, split
 from recipes.face_stage import FaceSettings
+from recipes.head_stage import HeadSettings
 from recipes.teachers import TeacherSettings
 from recipes.train import RECIPES, Recipe, main, train
 from recipes.voice_stage import VoiceSettings
@@ -20,6 +21,7 @@ TINY = Recipe(
     teachers=TeacherSettings(count=1, width=8, epochs=1, batch=4),
     voice=VoiceSettings(epochs=1, batch=4, crop_frames=259),
     second=VoiceSettings(epochs=1, batch=4, crop_frames=259),
+    head=HeadSettings(epochs=1, batch=4),
 )
 
 

@@ -162,7 +162,7 @@ _SMALL = Size(
     feature=128,
     trunk=128,
     texture_channels=32,
-    texture_floor=16,
+    texture_floor=8,
     landmark_hidden=128,
     face_channels=(16, 32, 64, 96),
 )
