@@ -29,9 +29,10 @@ AVATAR_TOLERANCES: Final = {
     "fp32": Tolerance(max_abs_relative=0.005),
     "fp16": Tolerance(max_abs_relative=0.05),
 }
-# Of any other precision: what a viewer would not see.
+# Of any other precision: what tells a damaged artefact. Whether an int8 one draws the same faces was judged
+# on many voices when it was made; one parameter of one voice may move further than their mean.
 IMAGE_TOLERANCE: Final = Tolerance(psnr_db=30.0)
-AVATAR_TOLERANCE: Final = Tolerance(max_abs_relative=0.2)
+AVATAR_TOLERANCE: Final = Tolerance(max_abs_relative=0.4)
 
 
 @dataclass(frozen=True)

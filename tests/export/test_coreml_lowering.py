@@ -43,7 +43,7 @@ def steady_networks(tiny_checkpoint):
     encoder = networks["encoder"]
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.constant_(module.bias, 3.0)
+            nn.init.constant_(module.bias, 6.0)
             nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
     encoder.train()(torch.randn(8, 400, 64, 1))
     encoder.eval()

@@ -12,6 +12,7 @@ import valid_bundle
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from tests.faces import upright_face
 from voxtoon.avatar import MEASUREMENTS
 from voxtoon.bundle import open_bundle
 from voxtoon.errors import InputError
@@ -27,7 +28,7 @@ RNG = np.random.default_rng(0)
 LEVELS = np.repeat(np.eye(4, dtype=np.float32)[:3], [21, 21, 22], axis=0) / 21  # [64, 4]
 COLOUR = 0.1 * np.eye(4, 3, dtype=np.float32)
 SHAPE = RNG.normal(0.0, 2.0, size=(4, 136)).astype(np.float32)
-MEAN_SHAPE = np.stack([60 + 100 * RNG.uniform(size=68), 60 + 100 * RNG.uniform(size=68)], axis=1).round(2)
+MEAN_SHAPE = upright_face().round(2)
 
 
 def network(inputs, outputs, nodes, **constants):
