@@ -19,14 +19,16 @@ from voxtoon.atomic_file import write_atomically
 from voxtoon.bundle import Bundle, open_bundle
 from voxtoon.engines.onnx import load
 from voxtoon_export.evaluation.split import is_held_out
-from voxtoon_quantize.audit import audit
 from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.formats import Inputs, made_by
+from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
 from voxtoon_quantize.judging import Judged
-from voxtoon_quantize.part import FloatPart, Inputs, speed_ratio
+from voxtoon_quantize.onnx_audit import audit
 from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.rewrites import REWRITES
+from voxtoon_quantize.timing import speed_ratio
 
 Table = list[tuple[str, ...]]
 Artefacts = Mapping[str, bytes]
@@ -52,7 +54,7 @@ class Bench:
     """A bundle's float parts, the recordings, and the voices that are judged."""
 
     bundle: Bundle
-    parts: Mapping[str, FloatPart]
+    parts: Mapping[str, OnnxPart]
     audio: CalibrationAudio
     judged: Judged
 
@@ -62,9 +64,10 @@ class Bench:
 
     def made(self, recipe: Recipe, rewrites: tuple[str, ...] | None = None) -> dict[str, bytes]:
         """The artefacts of a recipe."""
-        parts = {name: FloatPart(name, part.content, rewrites) for name, part in self.parts.items()}
-        calibrated = calibrate_parts(self.bundle, parts, recipe, self.audio)
-        return {part.part.name: part.quantize(recipe) for part in calibrated}
+        parts = {name: OnnxPart(name, part.content, rewrites) for name, part in self.parts.items()}
+        calibrated = calibrate_parts(self.bundle, FORMAT, parts, recipe, self.audio)
+        made = made_by(recipe, calibrated)
+        return {name: content for name, content in made.items() if isinstance(content, bytes)}
 
     def speed(self, name: str, content: bytes) -> float:
         """How many times faster than float32."""
@@ -114,7 +117,7 @@ def _candidates(bench: Bench) -> Iterator[tuple[str, Artefacts]]:
         yield label, {name: _by_file(peer, part, bench) for name, part in bench.parts.items()}
 
 
-def _by_file(peer: Callable[[Path, Path, Sequence[Inputs]], None], part: FloatPart, bench: Bench) -> bytes:
+def _by_file(peer: Callable[[Path, Path, Sequence[Inputs]], None], part: OnnxPart, bench: Bench) -> bytes:
     """Run a tool that reads and writes files."""
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
@@ -164,14 +167,15 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
     with open_bundle(arguments.bundle) as bundle:
-        parts = float_parts(bundle.manifest, bundle.read)
+        parts = float_parts(bundle, FORMAT)
         audio = CalibrationAudio(
             arguments.data, clips=arguments.clips, use_speaker=lambda speaker: not is_held_out(speaker)
         )
         kept = CalibrationAudio(
             arguments.data, clips=arguments.judged, telephone_share=0.0, use_speaker=is_held_out
         )
-        bench = Bench(bundle, parts, audio, Judged.of(bundle, parts, kept))
+        onnx_parts = {name: part for name, part in parts.items() if isinstance(part, OnnxPart)}
+        bench = Bench(bundle, onnx_parts, audio, Judged.of(bundle, FORMAT, parts, kept))
         text = "\n\n".join(
             [
                 f"`{bundle.manifest.variant}`, speeds and sizes as ratios to fp32, angles in degrees; "

@@ -2,78 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voxtoon import manifest
 from voxtoon.bundle import Bundle
+from voxtoon.engines import ENGINES
 from voxtoon.errors import InputError
 from voxtoon_export.bundle_writer import ZIP_SUFFIX, write_bundle
+from voxtoon_export.lowering import format_named
 
-from .part import FloatPart
+from .formats import FloatPart, QuantizedFormat
 from .recipe import Recipe
 from .report import INT8, UNVERIFIED, PartReport
 
+if TYPE_CHECKING:
+    from voxtoon_export.lowering import Content
 
-def float_parts(described: manifest.Manifest, read: Callable[[str], bytes]) -> dict[str, FloatPart]:
+
+@dataclass(frozen=True)
+class Made:
+    """A quantized artefact, what was measured of it, and the recipe that it was made by."""
+
+    report: PartReport
+    content: Content
+    parity: manifest.Parity
+    recipe: Recipe
+
+    @property
+    def file(self) -> str:
+        """Its place in the bundle."""
+        extension = format_named(self.report.format).extension
+        return f"{self.report.name}.{self.report.precision}{extension}"
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """Its content by file of the bundle."""
+        if isinstance(self.content, bytes):
+            return {self.file: self.content}
+        return {f"{self.file}/{name}": content for name, content in self.content.items()}
+
+
+def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPart]:
     """Return the parts of a bundle that can be quantized: all that run on the device but the speech detector.
 
     Raises
     ------
     InputError
-        One of them has no float32 artefact in ONNX.
+        One of them has no float32 artefact of the format.
     """
-    activity = described.voice_activity
+    activity = bundle.manifest.voice_activity
+    takes_folders = ENGINES[format_named(quantized.name).engine].takes_folders
     found = {}
-    for part in described.parts:
+    for part in bundle.manifest.parts:
         if part.role != "runtime" or (activity is not None and activity.part == part.name):
             continue
-        held = {(item.format, item.precision): item.file for item in described.artefacts_of(part.name)}
-        if ("onnx", "fp32") not in held:
-            there = ", ".join(" ".join(key) for key in held) or "none"
+        held = {(item.format, item.precision): item.file for item in bundle.manifest.artefacts_of(part.name)}
+        file = held.get((quantized.name, "fp32"))
+        if file is None:
             raise InputError(
                 f"{part.name} cannot be quantized",
-                got=there,
-                expected="an artefact of onnx fp32",
-                hint="export the bundle again with --precision fp32",
+                got=", ".join(" ".join(key) for key in held) or "none",
+                expected=f"an artefact of {quantized.name} fp32",
+                hint=f"export the bundle again with --to {quantized.name} --precision fp32",
             )
-        found[part.name] = FloatPart(part.name, read(held["onnx", "fp32"]))
+        content = bundle.read_folder(file) if takes_folders else bundle.read(file)
+        found[part.name] = quantized.part(part.name, content)
     return found
 
 
-def write_with(
-    bundle: Bundle,
-    place: Path,
-    recipe: Recipe,
-    reports: Sequence[PartReport],
-    made: Mapping[str, bytes],
-    parities: Mapping[str, manifest.Parity],
-) -> None:
+def write_with(bundle: Bundle, place: Path, made: Sequence[Made]) -> None:
     """Write the bundle with new artefacts: whole, or not at all; those of int8 that it had give way."""
     described = bundle.manifest
-    ours = [("onnx", report.name, precision) for report in reports for precision in (INT8, UNVERIFIED)]
-    replaced = [item for item in described.artefacts if (item.format, item.part, item.precision) in ours]
-    floats = {item.part: item for item in described.artefacts if item.precision == "fp32"}
-    new = [
-        manifest.Artefact(
-            report.name,
-            "onnx",
-            report.precision,
-            f"{report.name}.{report.precision}.onnx",
-            floats[report.name].minimum_runtime,
-            recipe=recipe.to_text(),
-            parity=parities[report.name],
-            quality={name: round(value, 6) for name, value in report.figures.items()},
-        )
-        for report in reports
+    ours = {(item.report.format, item.report.name) for item in made}
+    replaced = [
+        item
+        for item in described.artefacts
+        if item.precision in (INT8, UNVERIFIED) and (item.format, item.part) in ours
     ]
-    gone = {item.file for item in replaced}
+    gone = {name for item in replaced for name in (item.file, *described.files_in(item.file))}
     files: dict[str, bytes | Path] = {name: bundle.read(name) for name in described.files if name not in gone}
-    files |= {item.file: made[item.part] for item in new}
+    for item in made:
+        files |= item.files
     kept = tuple(item for item in described.artefacts if item not in replaced)
+    entries = tuple(_entry(described, item) for item in made)
     write_bundle(
-        place, manifest_without_files=replace(described, artefacts=(*kept, *new), files={}), files=files
+        place, manifest_without_files=replace(described, artefacts=(*kept, *entries), files={}), files=files
+    )
+
+
+def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
+    report = made.report
+    of_float = next(
+        item
+        for item in described.artefacts_of(report.name)
+        if (item.format, item.precision) == (report.format, "fp32")
+    )
+    return manifest.Artefact(
+        report.name,
+        report.format,
+        report.precision,
+        made.file,
+        of_float.minimum_runtime,
+        recipe=made.recipe.to_text(),
+        parity=made.parity,
+        quality={name: round(value, 6) for name, value in report.figures.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,17 +52,29 @@ class Verdict:
     missed: bool
 
     @property
+    def text(self) -> str:
+        """What, got and asked, in words."""
+        return f"{self.limit.what} {self.cells[1]} (asked {self.limit.asked})"
+
+    @property
     def cells(self) -> tuple[str, str, str, str]:
         """The line of a table: what, got, asked, and how it ended."""
         got = "not measured" if self.value is None else f"{self.value:.4g}"
         return self.limit.what, got, self.limit.asked, "MISSED" if self.missed else "good"
 
 
-def judge(figures: Mapping[str, float], gate: tuple[Limit, ...] = INT8_GATE) -> list[Verdict]:
-    """Hold figures against a gate, line by line; a required figure that is missing is missed."""
+def judge(figures: Mapping[str, float], *, unmeasurable: Collection[str] = ()) -> list[Verdict]:
+    """Hold figures against the gate, line by line.
+
+    Parameters
+    ----------
+    unmeasurable
+        Figures that cannot be had on this machine; any other that is required and missing is missed.
+    """
     found = []
-    for limit in gate:
+    for limit in INT8_GATE:
         value = figures.get(limit.figure)
-        missed = limit.miss(value) or (value is None and limit.figure in REQUIRED)
+        required = limit.figure in REQUIRED and limit.figure not in unmeasurable
+        missed = limit.miss(value) or (value is None and required)
         found.append(Verdict(limit, value, missed))
     return found

@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 from voxtoon import manifest
 from voxtoon.agreement import Tolerance, worst
 from voxtoon.bundle import Bundle
-from voxtoon.engines.onnx import load
 from voxtoon.golden import frames_of
 from voxtoon.verification import agreement_with, run_part
 
-from .audit import audit
 from .calibration import CalibrationAudio, CalibrationClip
 from .faces import draw
+from .formats import CalibratedPart, FloatPart, Inputs, QuantizedFormat, size_bytes
 from .gate import judge
-from .part import CalibratedPart, FloatPart, Inputs, speed_ratio
 from .quality import Quality, compare
-from .recipe import TARGETS, Recipe
+from .recipe import Recipe
 from .report import INT8, UNVERIFIED, PartReport, RefusedError
 from .sensitivity import LayerError, layer_errors
+from .timing import speed_ratio
 from .truth import truth_of
 
 if TYPE_CHECKING:
     from voxtoon.engines import Session
+    from voxtoon_export.lowering import Content
 
 # Of an int8 artefact on another machine than the one it was made on, against the golden arrays.
 TOLERANCE: Final = Tolerance(psnr_db=25.0)
@@ -38,26 +38,33 @@ _BLAMED_LAYERS: Final = 3
 
 @dataclass(frozen=True)
 class Judged:
-    """The voices kept apart, what the float parts make of them, and each part's inputs."""
+    """The voices kept apart, what the float parts of a format make of them, and each part's inputs."""
 
     bundle: Bundle
+    format: QuantizedFormat
     clips: tuple[CalibrationClip, ...]
     frames: tuple[NDArray[Any], ...]
     floats: Mapping[str, Session]
     inputs: Mapping[str, list[Inputs]]
 
     @classmethod
-    def of(cls, bundle: Bundle, parts: Mapping[str, FloatPart], audio: CalibrationAudio) -> Judged:
+    def of(
+        cls,
+        bundle: Bundle,
+        quantized: QuantizedFormat,
+        parts: Mapping[str, FloatPart],
+        audio: CalibrationAudio,
+    ) -> Judged:
         """Read the recordings, and run the float encoder on them."""
         clips = tuple(audio)
         frames = tuple(frames_of(clip.samples, bundle.manifest.front_end) for clip in clips)
-        floats = {name: load(part.content, precision="fp32", threads=1) for name, part in parts.items()}
+        floats = {name: quantized.load(part.content, precision="fp32") for name, part in parts.items()}
         inputs = {name: list(_inputs(name, bundle, floats["encoder"], frames)) for name in parts}
-        return cls(bundle, clips, frames, floats, inputs)
+        return cls(bundle, quantized, clips, frames, floats, inputs)
 
-    def quality(self, made: Mapping[str, bytes]) -> Quality:
+    def quality(self, made: Mapping[str, Content]) -> Quality:
         """Hold these artefacts, with float ones for the other parts, against the float ones."""
-        lighter = {name: load(content, precision=INT8, threads=1) for name, content in made.items()}
+        lighter = {name: self.format.load(content, precision=INT8) for name, content in made.items()}
         mixed = {**self.floats, **lighter}
         described = self.bundle.manifest
         reference, candidate = (
@@ -66,16 +73,18 @@ class Judged:
         )
         return compare(reference, candidate, truth_of(self.bundle, [clip.path for clip in self.clips]))
 
-    def parity(self, name: str, content: bytes) -> manifest.Parity:
+    def parity(self, name: str, content: Content) -> manifest.Parity:
         """Worst agreement of one artefact with the float one, on the same inputs."""
-        session = load(content, precision=INT8, threads=1)
+        session = self.format.load(content, precision=INT8)
         found = []
         for run in self.inputs[name]:
             outputs = run_part(session, run)
             found += [
                 agreement_with(value, outputs, output) for output, value in self.floats[name].run(run).items()
             ]
-        return manifest.Parity(reference="onnx fp32", **worst(found).to_json(), tolerance=TOLERANCE.to_json())
+        return manifest.Parity(
+            reference=f"{self.format.name} fp32", **worst(found).to_json(), tolerance=TOLERANCE.to_json()
+        )
 
 
 def _inputs(name: str, bundle: Bundle, encoder: Session, frames: Sequence[NDArray[Any]]) -> Iterator[Inputs]:
@@ -87,23 +96,19 @@ def _inputs(name: str, bundle: Bundle, encoder: Session, frames: Sequence[NDArra
 
 
 def report_of(
-    part: CalibratedPart, content: bytes, quality: Quality, run: Inputs, recipe: Recipe
+    part: FloatPart, content: Content, quality: Quality, judged: Judged, recipe: Recipe
 ) -> PartReport:
     """Measure one artefact, and hold it and the whole against the gate."""
-    reference = load(part.part.content, precision="fp32", threads=1)
-    candidate = load(content, precision=INT8, threads=1)
-    audited = audit(content, run, signed=TARGETS[recipe.target] == "s8")
-    figures = {
-        **quality.to_json(),
-        "integer_macs": audited.mac_share,
-        "smaller": len(part.part.content) / len(content),
-        "faster": speed_ratio(reference, candidate, run),
-    }
-    verdicts = judge(figures)
+    quantized, run = judged.format, judged.inputs[part.name][0]
+    audited = quantized.audit(content, run, recipe)
+    sizes = size_bytes(part.content), size_bytes(content)
+    figures = {**quality.to_json(), "integer_macs": audited.mac_share, "smaller": sizes[0] / sizes[1]}
+    if quantized.timed:
+        reference, candidate = (quantized.load(model, precision="any") for model in (part.content, content))
+        figures["faster"] = speed_ratio(reference, candidate, run)
+    verdicts = judge(figures, unmeasurable=() if quantized.timed else ("faster",))
     precision = UNVERIFIED if any(verdict.missed for verdict in verdicts) else INT8
-    return PartReport(
-        part.part.name, precision, len(part.part.content), len(content), figures, verdicts, audited.in_float
-    )
+    return PartReport(part.name, quantized.name, precision, *sizes, figures, verdicts, audited.in_float)
 
 
 def refusal(
@@ -114,5 +119,5 @@ def refusal(
     for report, part in zip(reports, calibrated, strict=True):
         if set(report.missed) & _OF_QUALITY:
             inputs = judged.inputs[report.name][:_BLAMED_CLIPS]
-            blamed += layer_errors(part, recipe, inputs)[:_BLAMED_LAYERS]
+            blamed += layer_errors(judged.format, part, recipe, inputs)[:_BLAMED_LAYERS]
     return RefusedError(tuple(reports), tuple(blamed))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .formats import CalibratedPart, size_bytes
 from .judging import Judged
-from .part import CalibratedPart
 from .quality import Quality
 from .recipe import Recipe
 
@@ -45,13 +45,13 @@ def layer_effects(parts: Sequence[CalibratedPart], recipe: Recipe, judged: Judge
     """
     for part in parts:
         name = part.part.name
-        whole = part.part.rewritten.ByteSize()
+        whole = size_bytes(part.quantize({}, recipe))
         for layer, scheme in recipe.schemes(name, part.part.layers).items():
             if scheme == "fp32":
                 continue
-            content = part.quantize_layers({layer: scheme}, recipe)
+            content = part.quantize({layer: scheme}, recipe)
             quality = judged.quality({name: content})
-            yield LayerEffect(name, layer, scheme, whole - len(content), quality)
+            yield LayerEffect(name, layer, scheme, whole - size_bytes(content), quality)
 
 
 def worst_first(effects: Sequence[LayerEffect]) -> list[LayerEffect]:

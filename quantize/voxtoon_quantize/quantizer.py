@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from voxtoon.bundle import Bundle, open_bundle
-from voxtoon.engines.onnx import load
 from voxtoon.errors import InputError
 from voxtoon.golden import frames_of
 from voxtoon_export.evaluation.split import is_held_out
 
-from .bundle_parts import float_parts, place_of, write_with
+from .bundle_parts import Made, float_parts, place_of, write_with
 from .calibration import CalibrationAudio
+from .formats import (
+    CalibratedPart,
+    FloatPart,
+    Inputs,
+    QuantizedFormat,
+    check_schemes,
+    made_by,
+    quantized_format,
+)
 from .judging import Judged, refusal, report_of
 from .layer_effects import LayerEffect, layer_effects, worst_first
-from .part import CalibratedPart, FloatPart, Inputs
 from .recipe import SCHEMES, Recipe
-from .report import INT8, Report
+from .report import INT8, FormatReport, Report
 from .search import Found, Goal, search
 
 Progress = Callable[[str], None]
@@ -28,6 +36,7 @@ def quantize(
     *,
     audio: Path,
     recipe: Recipe,
+    formats: Sequence[str] = ("onnx",),
     output: Path | None = None,
     clips: int = 64,
     judged_clips: int = 64,
@@ -40,11 +49,11 @@ def quantize(
     Parameters
     ----------
     path
-        A bundle with float32 ONNX artefacts; those of int8 that it has already are replaced.
+        A bundle with float32 artefacts of the formats; those of int8 that it has already are replaced.
     audio
         Folder of recordings. A fifth of the speakers, by a fixed rule, is kept apart to judge on.
-    recipe
-        What to do.
+    recipe, formats
+        What to do, and in which formats.
     output
         Where to write; None for the place of the bundle itself, if that is one file.
     clips, judged_clips
@@ -64,41 +73,20 @@ def quantize(
     CheckError
         A part misses the gate: the lines it misses, and the layers at fault. Nothing is written then.
     """
-    tell = progress or (lambda words: None)
     place = place_of(path, output)
+    tell = progress or (lambda words: None)
+    heard, kept = _recordings(audio, clips, judged_clips)
     with open_bundle(path) as bundle:
-        parts = float_parts(bundle.manifest, bundle.read)
-        _check(recipe, parts)
-        tell("calibrating")
-        heard, kept = _recordings(audio, clips, judged_clips)
-        calibrated = calibrate_parts(bundle, parts, recipe, heard)
-        tell("judging on speakers kept apart")
-        judged = Judged.of(bundle, parts, kept)
-        found = search(calibrated, recipe, judged, goal) if goal else Found(recipe, ())
-        recipe = found.recipe
-        made = {part.part.name: part.quantize(recipe) for part in calibrated}
-        quality = judged.quality(made)
-        reports = []
-        for part in calibrated:
-            tell(f"auditing {part.part.name}")
-            name = part.part.name
-            reports.append(report_of(part, made[name], quality, judged.inputs[name][0], recipe))
-        missed = [report.name for report in reports if report.precision != INT8]
-        if missed and not allow:
-            raise refusal(reports, calibrated, recipe, judged)
+        opened = [_Opened.of(bundle, name, recipe) for name in dict.fromkeys(formats)]
+        reports, made = [], []
+        for work in opened:
+            report, artefacts = _quantized(bundle, work, recipe, heard, kept, allow, goal, tell)
+            reports.append(report)
+            made += artefacts
         tell("writing the bundle")
-        agreements = {name: judged.parity(name, content) for name, content in made.items()}
-        write_with(bundle, place, recipe, reports, made, agreements)
-    return Report(
-        place,
-        recipe,
-        tuple(reports),
-        quality,
-        heard.used,
-        kept.used,
-        (*heard.skipped, *kept.skipped),
-        found.steps,
-    )
+        write_with(bundle, place, made)
+    skipped = (*heard.skipped, *kept.skipped)
+    return Report(place, tuple(reports), heard.used, kept.used, skipped)
 
 
 def sensitivity(
@@ -106,6 +94,7 @@ def sensitivity(
     *,
     audio: Path,
     recipe: Recipe,
+    format_name: str = "onnx",
     clips: int = 32,
     judged_clips: int = 16,
     progress: Progress | None = None,
@@ -116,6 +105,8 @@ def sensitivity(
     ----------
     path, audio, recipe, clips, judged_clips, progress
         As for `quantize`.
+    format_name
+        The format to do it in.
 
     Returns
     -------
@@ -129,17 +120,73 @@ def sensitivity(
     """
     tell = progress or (lambda words: None)
     with open_bundle(path) as bundle:
-        parts = float_parts(bundle.manifest, bundle.read)
-        _check(recipe, parts)
+        work = _Opened.of(bundle, format_name, recipe)
         tell("calibrating")
         heard, kept = _recordings(audio, clips, judged_clips)
-        calibrated = calibrate_parts(bundle, parts, recipe, heard)
-        judged = Judged.of(bundle, parts, kept)
+        calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
+        judged = Judged.of(bundle, work.format, work.parts, kept)
         found = []
         for effect in layer_effects(calibrated, recipe, judged):
             tell(f"judged {effect.part}.{effect.layer}")
             found.append(effect)
     return worst_first(found)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The float parts of a bundle in one format, which a recipe was found to fit."""
+
+    format: QuantizedFormat
+    parts: Mapping[str, FloatPart]
+
+    @classmethod
+    def of(cls, bundle: Bundle, name: str, recipe: Recipe) -> _Opened:
+        quantized = quantized_format(name)
+        parts = float_parts(bundle, quantized)
+        if "encoder" not in parts:
+            raise InputError("the bundle has no encoder", got=", ".join(parts), expected="encoder")
+        recipe.check_names({part.name: part.layers for part in parts.values()})
+        check_schemes(quantized, recipe)
+        if SCHEMES[recipe.scheme].activations == "float":
+            integer = [name for name, scheme in SCHEMES.items() if scheme.activations != "float"]
+            raise InputError(
+                "the recipe makes no integers of most layers",
+                got=recipe.scheme,
+                expected=" or ".join(integer),
+                hint="fp16 is made by `voxtoon export --precision fp16`",
+            )
+        return cls(quantized, parts)
+
+
+def _quantized(
+    bundle: Bundle,
+    work: _Opened,
+    recipe: Recipe,
+    heard: CalibrationAudio,
+    kept: CalibrationAudio,
+    allow: bool,
+    goal: Goal | None,
+    tell: Progress,
+) -> tuple[FormatReport, list[Made]]:
+    """Quantize the parts in one format; raises as `quantize` does."""
+    tell(f"calibrating {work.format.name}")
+    calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
+    tell("judging on speakers kept apart")
+    judged = Judged.of(bundle, work.format, work.parts, kept)
+    found = search(calibrated, recipe, judged, goal) if goal else Found(recipe, ())
+    made = made_by(found.recipe, calibrated)
+    quality = judged.quality(made)
+    reports = []
+    for name, content in made.items():
+        tell(f"auditing {name} {work.format.name}")
+        reports.append(report_of(work.parts[name], content, quality, judged, found.recipe))
+    if not allow and any(report.precision != INT8 for report in reports):
+        raise refusal(reports, calibrated, found.recipe, judged)
+    artefacts = [
+        Made(report, made[report.name], judged.parity(report.name, made[report.name]), found.recipe)
+        for report in reports
+    ]
+    return FormatReport(work.format.name, found.recipe, tuple(reports), quality, found.steps), artefacts
 
 
 def _recordings(audio: Path, clips: int, judged_clips: int) -> tuple[CalibrationAudio, CalibrationAudio]:
@@ -150,10 +197,14 @@ def _recordings(audio: Path, clips: int, judged_clips: int) -> tuple[Calibration
 
 
 def calibrate_parts(
-    bundle: Bundle, parts: Mapping[str, FloatPart], recipe: Recipe, audio: CalibrationAudio
+    bundle: Bundle,
+    quantized: QuantizedFormat,
+    parts: Mapping[str, FloatPart],
+    recipe: Recipe,
+    audio: CalibrationAudio,
 ) -> list[CalibratedPart]:
     """Show recordings to every part: frames to the encoder, and what it made of them to the decoder."""
-    encoder = load(parts["encoder"].content, precision="fp32", threads=1)
+    encoder = quantized.load(parts["encoder"].content, precision="fp32")
     input_name = bundle.manifest.part("encoder").inputs[0].name
     features: list[Inputs] = []
 
@@ -169,17 +220,3 @@ def calibrate_parts(
         for _ in frames():
             pass
     return calibrated + [parts[name].calibrate(recipe, features) for name in heard if name != "encoder"]
-
-
-def _check(recipe: Recipe, parts: Mapping[str, FloatPart]) -> None:
-    if "encoder" not in parts:
-        raise InputError("the bundle has no encoder", got=", ".join(parts), expected="encoder")
-    recipe.check_names({name: part.layers for name, part in parts.items()})
-    if SCHEMES[recipe.scheme].activations == "float":
-        integer = [name for name, scheme in SCHEMES.items() if scheme.activations != "float"]
-        raise InputError(
-            "the recipe makes no integers of most layers",
-            got=recipe.scheme,
-            expected=" or ".join(integer),
-            hint="fp16 is made by `voxtoon export --precision fp16`",
-        )

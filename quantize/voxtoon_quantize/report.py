@@ -26,6 +26,7 @@ class PartReport:
     """One quantized part: sizes, figures, how it stood the gate, and what of it is not in integers."""
 
     name: str
+    format: str
     precision: str
     bytes_fp32: int
     bytes_quantized: int
@@ -42,12 +43,42 @@ class PartReport:
         """Return all by name; of the gate the lines that were missed."""
         return {
             "part": self.name,
+            "format": self.format,
             "precision": self.precision,
             "bytes_fp32": self.bytes_fp32,
             "bytes": self.bytes_quantized,
             "figures": dict(self.figures),
             "missed": list(self.missed),
             "in_float": [operator.to_json() for operator in self.in_float],
+        }
+
+
+@dataclass(frozen=True)
+class FormatReport:
+    """What came of the parts of a bundle in one format.
+
+    Attributes
+    ----------
+    recipe
+        What was done in the end.
+    steps
+        What was changed in the recipe for a goal, and why.
+    """
+
+    format: str
+    recipe: Recipe
+    parts: tuple[PartReport, ...]
+    quality: Quality
+    steps: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all by name."""
+        return {
+            "format": self.format,
+            "recipe": self.recipe.to_json(),
+            "quality": self.quality.to_json(),
+            "parts": [part.to_json() for part in self.parts],
+            "chosen": list(self.steps),
         }
 
 
@@ -63,18 +94,18 @@ class Report:
         Recordings that were calibrated on, and those that quality was judged on.
     skipped
         Files that gave none.
-    steps
-        What was changed in the recipe for a goal, and why.
     """
 
     bundle: Path
-    recipe: Recipe
-    parts: tuple[PartReport, ...]
-    quality: Quality
+    formats: tuple[FormatReport, ...]
     calibrated: int
     judged: int
     skipped: tuple[Skipped, ...]
-    steps: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[PartReport, ...]:
+        """The parts in all formats."""
+        return tuple(part for report in self.formats for part in report.parts)
 
 
 class RefusedError(CheckError):
@@ -92,7 +123,7 @@ class RefusedError(CheckError):
     def __init__(self, parts: tuple[PartReport, ...], blamed: tuple[LayerError, ...]) -> None:
         self.parts, self.blamed = parts, blamed
         lines = [
-            f"{report.name}: {verdict.limit.what} {verdict.cells[1]} (asked {verdict.limit.asked})"
+            f"{report.name} {report.format}: {verdict.text}"
             for report in parts
             for verdict in report.verdicts
             if verdict.missed

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from voxtoon.errors import CheckError
 
+from .formats import CalibratedPart, made_by, size_bytes
 from .judging import Judged
 from .layer_effects import layer_effects
-from .part import CalibratedPart
 from .recipe import Override, Recipe
 
 _LIGHTEST: Final = "weight_wi4_block32"
@@ -92,12 +92,8 @@ def _largest_fully_connected(parts: Sequence[CalibratedPart]) -> Iterator[tuple[
     yield from sorted(found, key=lambda item: -item[2])
 
 
-def _made(parts: Sequence[CalibratedPart], recipe: Recipe) -> Mapping[str, bytes]:
-    return {part.part.name: part.quantize(recipe) for part in parts}
-
-
 def _bytes(parts: Sequence[CalibratedPart], recipe: Recipe) -> int:
-    return sum(map(len, _made(parts, recipe).values()))
+    return sum(map(size_bytes, made_by(recipe, parts).values()))
 
 
 def _fits(parts: Sequence[CalibratedPart], recipe: Recipe, goal: Goal) -> bool:
@@ -115,7 +111,7 @@ def _check_size(parts: Sequence[CalibratedPart], recipe: Recipe, goal: Goal) -> 
 
 
 def _angle(parts: Sequence[CalibratedPart], recipe: Recipe, judged: Judged) -> float:
-    return judged.quality(_made(parts, recipe)).angle_mean_deg
+    return judged.quality(made_by(recipe, parts)).angle_mean_deg
 
 
 def _with(recipe: Recipe, part: str, layer: str, scheme: str) -> Recipe:

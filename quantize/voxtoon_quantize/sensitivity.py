@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxtoon.engines.onnx import load
-
 from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from .part import CalibratedPart, Inputs
+    from voxtoon_export.lowering import Content
+
+    from .formats import CalibratedPart, Inputs, QuantizedFormat
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class LayerError:
     relative_error: float
 
 
-def layer_errors(part: CalibratedPart, recipe: Recipe, inputs: Sequence[Inputs]) -> list[LayerError]:
+def layer_errors(
+    quantized: QuantizedFormat, part: CalibratedPart, recipe: Recipe, inputs: Sequence[Inputs]
+) -> list[LayerError]:
     """Quantize one layer at a time, and measure on a few inputs.
 
     Parameters
@@ -47,18 +49,18 @@ def layer_errors(part: CalibratedPart, recipe: Recipe, inputs: Sequence[Inputs])
     list of LayerError
         The worst first; layers that the recipe leaves in float32 are not in it.
     """
-    before = _outputs(part.part.content, inputs)
+    before = _outputs(quantized, part.part.content, inputs)
     found = []
     for layer, scheme in recipe.schemes(part.part.name, part.part.layers).items():
         if scheme != "fp32":
-            after = _outputs(part.quantize_layers({layer: scheme}, recipe), inputs)
+            after = _outputs(quantized, part.quantize({layer: scheme}, recipe), inputs)
             error = max(_relative_error(old, new) for old, new in zip(before, after, strict=True))
             found.append(LayerError(part.part.name, layer, error))
     return sorted(found, key=lambda item: -item.relative_error)
 
 
-def _outputs(content: bytes, inputs: Sequence[Inputs]) -> list[np.ndarray]:
-    session = load(content, precision="float32", threads=1)
+def _outputs(quantized: QuantizedFormat, content: Content, inputs: Sequence[Inputs]) -> list[np.ndarray]:
+    session = quantized.load(content, precision="any")
     runs = [session.run(run) for run in inputs]
     return [np.stack([run[name] for run in runs]) for name in runs[0]]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from voxtoon.errors import CheckError, InputError
-from voxtoon_quantize.audit import audit
+from voxtoon_quantize.onnx_audit import audit
 from voxtoon_quantize.onnx_weights import four_bit_blocks, with_light_weights
 
 MATRICES = arrays(

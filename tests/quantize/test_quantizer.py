@@ -156,7 +156,7 @@ def test_the_command_prints_the_table_and_refuses(tiny_bundle, voices, tmp_path,
     assert main([*words, "--allow", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["good"] is False
-    assert {part["precision"] for part in report["parts"]} <= {"int8", "int8-unverified"}
+    assert {part["precision"] for part in report["formats"][0]["parts"]} <= {"int8", "int8-unverified"}
 
 
 @pytest.mark.parametrize(

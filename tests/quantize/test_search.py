@@ -6,6 +6,8 @@ import voxtoon
 from voxtoon.errors import CheckError
 from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.formats import made_by, size_bytes
+from voxtoon_quantize.formats.onnx import FORMAT
 from voxtoon_quantize.judging import Judged
 from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Recipe
@@ -18,13 +20,14 @@ RECIPE = Recipe(observer="minmax")
 def known(tiny_bundle, voices):
     """Calibrated parts, and voices to judge by."""
     with voxtoon.open_bundle(tiny_bundle) as bundle:
-        parts = float_parts(bundle.manifest, bundle.read)
-        calibrated = calibrate_parts(bundle, parts, RECIPE, CalibrationAudio(voices, clips=3))
-        yield calibrated, Judged.of(bundle, parts, CalibrationAudio(voices, clips=2, telephone_share=0.0))
+        parts = float_parts(bundle, FORMAT)
+        calibrated = calibrate_parts(bundle, FORMAT, parts, RECIPE, CalibrationAudio(voices, clips=3))
+        kept = CalibrationAudio(voices, clips=2, telephone_share=0.0)
+        yield calibrated, Judged.of(bundle, FORMAT, parts, kept)
 
 
 def size(parts, recipe):
-    return sum(len(part.quantize(recipe)) for part in parts)
+    return sum(map(size_bytes, made_by(recipe, parts).values()))
 
 
 def test_a_goal_of_nothing_changes_nothing(known):
@@ -53,7 +56,7 @@ def test_layers_go_back_to_float_until_the_feature_is_true_enough(known):
     parts, judged = known
 
     def angle(recipe):
-        return judged.quality({part.part.name: part.quantize(recipe) for part in parts}).angle_mean_deg
+        return judged.quality(made_by(recipe, parts)).angle_mean_deg
 
     goal = 0.6 * angle(RECIPE)
     found = search(parts, RECIPE, judged, Goal(max_angle_deg=goal))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voxtoon_quantize.part import FloatPart
+from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.sensitivity import layer_errors
 
@@ -23,12 +23,12 @@ def part(make_model):
         ("Conv", ["b", "third.weight"], "y", {}),
     ]
     model = make_model(nodes, tensors, [1, 8, 5, 5])
-    return FloatPart("part", model.SerializeToString())
+    return OnnxPart("part", model.SerializeToString())
 
 
 def test_the_worst_layer_comes_first_with_its_error(part):
     recipe = Recipe(observer="minmax")
-    found = layer_errors(part.calibrate(recipe, INPUTS), recipe, INPUTS)
+    found = layer_errors(FORMAT, part.calibrate(recipe, INPUTS), recipe, INPUTS)
 
     assert found[0].layer == "second"
     assert {item.layer for item in found} == {"first", "second", "third"}
@@ -37,7 +37,7 @@ def test_the_worst_layer_comes_first_with_its_error(part):
 
 def test_layers_left_in_float_are_not_blamed(part):
     recipe = Recipe(observer="minmax", overrides=(Override("part.second", "fp32"),))
-    found = layer_errors(part.calibrate(recipe, INPUTS), recipe, INPUTS)
+    found = layer_errors(FORMAT, part.calibrate(recipe, INPUTS), recipe, INPUTS)
 
     assert {item.layer for item in found} == {"first", "third"}
     assert found[0].relative_error < 0.05

@@ -48,6 +48,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART.LAYER=SCHEME",
         help="another scheme for some layers, * and ? allowed: encoder.fc1=dynamic_wi8",
     )
+    parser.add_argument("--to", nargs="+", default=["onnx"], metavar="FORMAT", help="default: onnx")
     parser.add_argument("--target", metavar="T", help="generic, x86 or arm (default: as the recipe says)")
     parser.add_argument("--clips", type=int, default=64, metavar="N", help="to calibrate on (default: 64)")
     parser.add_argument("--judged", type=int, default=64, metavar="N", help="to judge on (default: 64)")
@@ -100,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.bundle,
                 audio=arguments.calibrate,
                 recipe=_recipe(arguments),
+                formats=arguments.to,
                 output=arguments.output,
                 clips=arguments.clips,
                 judged_clips=arguments.judged,
@@ -126,6 +128,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
             arguments.bundle,
             audio=arguments.calibrate,
             recipe=_recipe(arguments),
+            format_name=arguments.to[0],
             clips=arguments.clips,
             judged_clips=arguments.judged,
             progress=tell,
@@ -178,16 +181,20 @@ def _tables(parts: tuple[PartReport, ...]) -> str:
     for part in parts:
         rows = [verdict.cells for verdict in part.verdicts]
         sizes = f"{part.bytes_fp32:,} -> {part.bytes_quantized:,} bytes"
-        tables.append(f"{part.name}: {part.precision}, {sizes}\n{table(('', 'got', 'asked', ''), rows)}")
+        tables.append(
+            f"{part.name} {part.format}: {part.precision}, {sizes}\n{table(('', 'got', 'asked', ''), rows)}"
+        )
     return "\n\n".join(tables)
 
 
 def _text(report: Report) -> str:
     from voxtoon.cli.console import table
 
-    rows = [(name, f"{value:.4g}") for name, value in report.quality.to_json().items()]
-    lines = [_tables(report.parts), "", table(("on speakers kept apart", ""), rows), ""]
-    lines += [f"chosen: {step}" for step in report.steps]
+    lines = []
+    for made in report.formats:
+        rows = [(name, f"{value:.4g}") for name, value in made.quality.to_json().items()]
+        lines += [_tables(made.parts), "", table((f"{made.format}, on speakers kept apart", ""), rows), ""]
+        lines += [f"chosen: {step}" for step in made.steps]
     lines += [f"skipped: {item.reason}" for item in report.skipped]
     skipped = f", {len(report.skipped)} skipped" if report.skipped else ""
     lines.append(f"calibrated on {report.calibrated} recordings, judged on {report.judged}{skipped}")
@@ -198,11 +205,8 @@ def _json(report: Report) -> dict[str, Any]:
     return {
         "good": all(part.precision == "int8" for part in report.parts),
         "bundle": str(report.bundle),
-        "recipe": report.recipe.to_json(),
-        "quality": report.quality.to_json(),
-        "parts": [part.to_json() for part in report.parts],
+        "formats": [made.to_json() for made in report.formats],
         "calibrated": report.calibrated,
         "judged": report.judged,
-        "chosen": list(report.steps),
         "skipped": [item.reason for item in report.skipped],
     }

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from voxtoon.errors import CheckError
-from voxtoon_quantize.audit import audit
 from voxtoon_quantize.graph import Graph, layer_names
+from voxtoon_quantize.onnx_audit import audit
 from voxtoon_quantize.onnx_static import observed, quantized
 from voxtoon_quantize.rewrites import rewrite
 

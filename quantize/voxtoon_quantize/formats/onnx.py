@@ -1,0 +1,107 @@
+"""ONNX for onnxruntime: exact rewrites, then nodes that quantize around the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from voxtoon_export.lowering import Content
+
+from ..graph import Graph, layer_name, layer_names
+from ..histogram import Histogram
+from ..observers import OBSERVERS, Range
+from ..onnx_audit import audit
+from ..onnx_static import observed, quantized
+from ..onnx_weights import with_light_weights
+from ..ranges import collect
+from ..recipe import SCHEMES, TARGETS, Recipe
+from ..rewrites import rewrite
+from . import Inputs, QuantizedFormat
+
+if TYPE_CHECKING:
+    import onnx
+
+    from ..audit import Audit
+
+
+@dataclass(frozen=True)
+class OnnxPart:
+    """A part as it was exported: see `FloatPart`.
+
+    Attributes
+    ----------
+    rewrites
+        Those to apply before anything else; None for all.
+    """
+
+    name: str
+    content: bytes
+    rewrites: tuple[str, ...] | None = None
+
+    @cached_property
+    def rewritten(self) -> onnx.ModelProto:
+        """The same graph after its exact rewrites."""
+        import onnx
+
+        return rewrite(onnx.load_from_string(self.content), self.rewrites)[0]
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that multiply with weights, in order."""
+        return tuple(layer_names(Graph(self.rewritten)))
+
+    @cached_property
+    def fully_connected(self) -> dict[str, int]:
+        """How many weights each fully connected layer has."""
+        graph = Graph(self.rewritten)
+        nodes = [node for node in graph.nodes if node.op_type == "Gemm"]
+        return {
+            layer: graph.tensors[node.input[1]].size
+            for node in nodes
+            if (layer := layer_name(graph, node)) is not None
+        }
+
+    def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedOnnxPart:
+        """As `FloatPart.calibrate`."""
+        static = _static(recipe.schemes(self.name, self.layers))
+        tensors = observed(self.rewritten, static)
+        return CalibratedOnnxPart(self, collect(self.rewritten, tensors, inputs) if tensors else {})
+
+
+@dataclass(frozen=True)
+class CalibratedOnnxPart:
+    """A part with the values that its tensors took: see `CalibratedPart`."""
+
+    part: OnnxPart
+    seen: Mapping[str, Histogram]
+
+    def quantize(self, schemes: Mapping[str, str], recipe: Recipe) -> bytes:
+        """As `CalibratedPart.quantize`."""
+        static = _static(schemes)
+        model = with_light_weights(self.part.rewritten, schemes)
+        if static:
+            wanted = observed(self.part.rewritten, static)
+            observer = OBSERVERS[recipe.observer]
+            ranges: dict[str, Range] = {name: observer.range(self.seen[name]) for name in wanted}
+            model = quantized(model, ranges, layers=static, activation=TARGETS[recipe.target])
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
+
+
+def _static(schemes: Mapping[str, str]) -> list[str]:
+    return [layer for layer, name in schemes.items() if SCHEMES[name].activations == "static"]
+
+
+def _part(name: str, content: Content) -> OnnxPart:
+    assert isinstance(content, bytes)  # what an artefact of ONNX is
+    return OnnxPart(name, content)
+
+
+def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
+    assert isinstance(content, bytes)
+    return audit(content, inputs, signed=TARGETS[recipe.target] == "s8")
+
+
+FORMAT: Final = QuantizedFormat("onnx", schemes=tuple(SCHEMES), part=_part, audit=_audit)
