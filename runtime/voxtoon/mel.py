@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .work_rows import WorkRows
 
 
 def hz_to_mel(frequency_hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -74,11 +75,11 @@ class MelBands:
         band, self._spectral_bin = np.nonzero(filters.T)
         self._weight = filters.T[band, self._spectral_bin]
         self._start = np.searchsorted(band, np.arange(self.bins))
-        self._weighted = np.empty((rows, len(band)), np.float64)
+        self._rows = WorkRows(np.empty((rows, len(band)), np.float64))
 
     def __call__(self, power: NDArray[np.float64], *, out: NDArray[np.float64]) -> None:
         """Write the bands of ``power``, float64 [n, spectrum], into ``out``, float64 [n, bins]."""
-        weighted = self._weighted[: len(power)]
+        (weighted,) = self._rows[len(power)]
         np.take(power, self._spectral_bin, axis=1, out=weighted, mode="wrap")
         np.multiply(weighted, self._weight, out=weighted)
         np.add.reduceat(weighted, self._start, axis=1, out=out)

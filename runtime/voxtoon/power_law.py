@@ -12,6 +12,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .work_rows import WorkRows
+
 _CELLS = 1 << 16
 _LOW_BITS = np.uint32(16)
 _SUBNORMAL_OR_ZERO = slice(0, 0x0080)
@@ -70,9 +72,10 @@ class PowerLaw:
 
     def __init__(self, exponent: float, *, rows: int, columns: int) -> None:
         self._slope, self._offset = power_table(exponent)
-        self._top = np.empty((rows, columns), np.uint32)
-        self._cell = np.empty((rows, columns), np.intp)
-        self._line = np.empty((rows, columns), np.float32)
+        shape = (rows, columns)
+        self._rows = WorkRows(
+            np.empty(shape, np.uint32), np.empty(shape, np.intp), np.empty(shape, np.float32)
+        )
 
     def __call__(self, x: NDArray[np.float32], *, out: NDArray[np.float32]) -> None:
         """Write the power of ``x`` into ``out``.
@@ -82,11 +85,10 @@ class PowerLaw:
         x, out
             C-contiguous float32 [n, columns] with n <= rows; they must not overlap.
         """
-        n = len(x)
-        top, cell, line = self._top[:n], self._cell[:n], self._line[:n]
+        top, cell, line = self._rows[len(x)]
         # Two passes over neighbours are faster than one over every other half, and know no byte order.
         np.right_shift(x.view(np.uint32), _LOW_BITS, out=top)
-        cell[...] = top
+        np.copyto(cell, top)
         # "wrap" never applies to 16-bit cells; it spares numpy the buffered copy of "raise".
         self._slope.take(cell, out=line, mode="wrap")
         np.multiply(line, x, out=line)
