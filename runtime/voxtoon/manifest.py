@@ -162,6 +162,21 @@ class VoiceActivity:
 
 
 @dataclass(frozen=True)
+class Streaming:
+    """The parts that are the encoder on a stream, and how frames and outputs meet: see docs/streaming.md.
+
+    Whatever input of the step is not ``frames`` is state, and its successor the output ``next_<name>``.
+    """
+
+    step: Name
+    head: Name
+    frames_per_call: Size
+    lead_frames: Count
+    first_output_frames: Size
+    stride_frames: Size
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a bundle holds. ``files`` names every file of the bundle but the manifest itself."""
 
@@ -180,6 +195,7 @@ class Manifest:
     domain: Domain | None = None
     avatar_statistics: AvatarStatistics | None = None
     voice_activity: VoiceActivity | None = None
+    streaming: Streaming | None = None
     format: str = FORMAT
     format_version: str = FORMAT_VERSION
 

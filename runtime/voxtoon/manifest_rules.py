@@ -9,7 +9,7 @@ from voxtoon.bundle_files import MANIFEST_NAME
 from voxtoon.errors import CheckError
 
 if TYPE_CHECKING:
-    from voxtoon.manifest import FileEntry, Manifest
+    from voxtoon.manifest import FileEntry, Manifest, Part, Streaming, TensorSpec
 
 
 def check_references(manifest: Manifest) -> None:
@@ -24,6 +24,8 @@ def check_references(manifest: Manifest) -> None:
             _check_listed(f"artefacts[{index}].file", artefact.file, manifest.files, "files")
     if manifest.voice_activity is not None:
         _check_listed("voice_activity.part", manifest.voice_activity.part, parts, "parts")
+    if manifest.streaming is not None:
+        _check_streaming(manifest, manifest.streaming)
     for name, file in manifest.golden.items():
         _check_listed(f"golden[{name!r}]", file, manifest.files, "files")
     _check_listed("model_card", manifest.model_card, manifest.files, "files")
@@ -86,6 +88,59 @@ def _check_face(manifest: Manifest) -> None:
     head = face.head
     if head is not None and not (head.left < head.right <= 1 and head.brows < head.chin <= 1):
         raise CheckError(f"{MANIFEST_NAME}.face.head", expected="left < right <= 1 and brows < chin <= 1")
+
+
+def _check_streaming(manifest: Manifest, streaming: Streaming) -> None:
+    parts = {part.name: part for part in manifest.parts}
+    _check_listed("streaming.step", streaming.step, parts, "parts")
+    _check_listed("streaming.head", streaming.head, parts, "parts")
+    step, head = parts[streaming.step], parts[streaming.head]
+    inputs, outputs = _tensors(step.inputs), _tensors(step.outputs)
+    _check_names_of(step, "inputs", inputs, {"frames"})
+    successors = {f"next_{name}" for name in inputs if name != "frames"}
+    _check_names_of(step, "outputs", outputs, {"trunk", "valid", *successors})
+    _check_names_of(head, "inputs", _tensors(head.inputs), {"mean"})
+    _check_names_of(head, "outputs", _tensors(head.outputs), {"feature"})
+    for name, shape in inputs.items():
+        if name != "frames" and (outputs[f"next_{name}"] != shape or not _is_fixed(shape)):
+            got = f"{list(shape)} and {list(outputs[f'next_{name}'])}"
+            raise CheckError(f"{MANIFEST_NAME}.parts[{step.name!r}] {name}", got=got, expected="one shape")
+    trunk, mean = outputs["trunk"], _tensors(head.inputs)["mean"]
+    calls = (1, streaming.frames_per_call, *inputs["frames"][2:]), (1, 1, *trunk[2:])
+    if (inputs["frames"], mean) != calls or not (_is_fixed(inputs["frames"]) and _is_fixed(trunk)):
+        raise CheckError(
+            f"{MANIFEST_NAME}.streaming",
+            got=f"frames {list(inputs['frames'])}, trunk {list(trunk)}, mean {list(mean)}",
+            expected=f"[1, {streaming.frames_per_call}, ...], [1, outputs, ...] and [1, 1, ...] of a trunk's",
+        )
+    if streaming.frames_per_call % streaming.stride_frames:
+        raise CheckError(
+            f"{MANIFEST_NAME}.streaming.frames_per_call",
+            got=streaming.frames_per_call,
+            expected=f"a multiple of stride_frames, {streaming.stride_frames}",
+        )
+    if streaming.lead_frames >= streaming.frames_per_call:
+        raise CheckError(
+            f"{MANIFEST_NAME}.streaming.lead_frames",
+            got=streaming.lead_frames,
+            expected=f"less than frames_per_call, {streaming.frames_per_call}",
+        )
+
+
+def _tensors(tensors: Iterable[TensorSpec]) -> dict[str, tuple[int | str, ...]]:
+    return {tensor.name: tensor.shape for tensor in tensors}
+
+
+def _is_fixed(shape: Iterable[int | str]) -> bool:
+    return all(isinstance(size, int) for size in shape)
+
+
+def _check_names_of(part: Part, side: str, names: Iterable[str], wanted: set[str]) -> None:
+    missing = sorted(wanted - set(names))
+    if missing:
+        raise CheckError(
+            f"{MANIFEST_NAME}.parts[{part.name!r}].{side}", got=f"no {missing[0]}", expected=", ".join(names)
+        )
 
 
 def _check_length(where: str, values: tuple[Any, ...], length: int) -> None:

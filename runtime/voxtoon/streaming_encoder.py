@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .engines import Session
 from .errors import InputError
+from .manifest import Manifest, TensorSpec
 
 Array = NDArray[np.float32]
 
@@ -47,6 +48,24 @@ class StreamingSpec:
     frame_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     states: Mapping[str, tuple[int, ...]]
+
+    @classmethod
+    def from_manifest(cls, manifest: Manifest) -> StreamingSpec | None:
+        """Return what a bundle says of its streaming encoder; None where it has none."""
+        streaming = manifest.streaming
+        if streaming is None:
+            return None
+        inputs = {item.name: _sizes(item) for item in manifest.part(streaming.step).inputs}
+        outputs = {item.name: _sizes(item) for item in manifest.part(streaming.step).outputs}
+        return cls(
+            frames_per_step=streaming.frames_per_call,
+            lead_frames=streaming.lead_frames,
+            first_output_frames=streaming.first_output_frames,
+            stride_frames=streaming.stride_frames,
+            frame_shape=inputs.pop("frames")[2:],
+            output_shape=outputs["trunk"][2:],
+            states=inputs,
+        )
 
     def output_count(self, frames: int) -> int:
         """Outputs that so many frames complete."""
@@ -238,3 +257,7 @@ class StreamedSession:
 def _added(total: NDArray[np.float64], outputs: Array) -> NDArray[np.float64]:
     """Return the sum; the very same array where there is nothing to add, by which `feature` knows."""
     return total + outputs.sum(axis=0, dtype=np.float64) if len(outputs) else total
+
+
+def _sizes(tensor: TensorSpec) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor.shape)

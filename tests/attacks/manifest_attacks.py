@@ -28,6 +28,9 @@ def text_change(old, new):
     return change
 
 
+STEP = next(
+    index for index, part in enumerate(valid_bundle.manifest()["parts"]) if part["name"] == "encoder_step"
+)
 TEXTS_AND_FIELDS = [
     Attack("not_json", "check", "not JSON", as_folder(lambda found: b"{")),
     Attack("not_utf8", "check", "not JSON", as_folder(text_change(b"Research", b"\xff\xfe"))),
@@ -80,6 +83,35 @@ TEXTS_AND_FIELDS = [
     Attack(
         "detector_not_in_parts", "check", "voice_activity", as_folder(put("voice_activity", "part", "other"))
     ),
+    Attack("step_not_in_parts", "check", "streaming.step", as_folder(put("streaming", "step", "other"))),
+    Attack("head_not_in_parts", "check", "streaming.head", as_folder(put("streaming", "head", "other"))),
+    Attack("step_that_is_no_step", "check", "no trunk", as_folder(put("streaming", "step", "encoder"))),
+    Attack("head_that_is_no_head", "check", "no mean", as_folder(put("streaming", "head", "decoder"))),
+    Attack(
+        "state_without_a_successor",
+        "check",
+        "no next_state_0",
+        as_folder(put("parts", STEP, "outputs", 2, "name", "next_state_1")),
+    ),
+    Attack(
+        "state_that_grows",
+        "check",
+        "one shape",
+        as_folder(put("parts", STEP, "outputs", 2, "shape", 1, 4)),
+    ),
+    Attack(
+        "state_of_any_size",
+        "check",
+        "state_0",
+        as_folder(put("parts", STEP, "inputs", 1, "shape", 1, "time")),
+    ),
+    Attack(
+        "call_of_other_frames", "check", "streaming: got", as_folder(put("streaming", "frames_per_call", 128))
+    ),
+    Attack(
+        "call_of_part_of_an_output", "check", "multiple", as_folder(put("streaming", "stride_frames", 48))
+    ),
+    Attack("lead_of_a_whole_call", "check", "lead_frames", as_folder(put("streaming", "lead_frames", 64))),
     Attack(
         "axes_of_another_number", "check", "axes", as_folder(put("parts", 0, "inputs", 0, "axes", ["batch"]))
     ),

@@ -13,6 +13,8 @@ FILES = {
     "decoder.fp32.onnx": b"a decoder" * 100,
     "face_encoder.fp32.onnx": b"a face encoder",
     "voice_activity.fp32.onnx": b"a detector",
+    "encoder_step.fp32.onnx": b"a step",
+    "head.fp32.onnx": b"a head",
     "golden/audio.npy": b"samples",
     "golden/feature.npy": b"a feature",
     "model_card.md": b"# The model card\n\nTrained on nothing.\n",
@@ -74,6 +76,12 @@ LANDMARKS = tensor("landmarks", ("batch", 1), ("point", 68), ("coordinate", 2))
 IMAGE = tensor("image", ("batch", 1), ("y", 56), ("x", 56), ("channel", 3))
 WINDOW = tensor("input", ("batch", 1), ("time", 576))
 SPEECH = tensor("output", ("batch", 1), ("speech", 1))
+CALL = tensor("frames", ("batch", 1), ("time", 64), ("frequency", 64), ("channel", 1))
+STATE = tensor("state_0", ("batch", 1), ("time", 3), ("frequency", 64), ("channel", 1))
+NEXT_STATE = tensor("next_state_0", ("batch", 1), ("time", 3), ("frequency", 64), ("channel", 1))
+TRUNK = tensor("trunk", ("batch", 1), ("time", 1), ("frequency", 1), ("channel", 2))
+VALID = tensor("valid", ("batch", 1), ("time", 1))
+MEAN = tensor("mean", ("batch", 1), ("time", 1), ("frequency", 1), ("channel", 2))
 
 
 def part(name, inputs, outputs, **others):
@@ -126,6 +134,8 @@ def manifest(files=FILES):
             part("decoder", [FEATURE], [TEXTURE, LANDMARKS]),
             part("face_encoder", [IMAGE], [FEATURE], role="evaluation"),
             part("voice_activity", [WINDOW], [SPEECH], licence="MIT"),
+            part("encoder_step", [CALL, STATE], [TRUNK, VALID, NEXT_STATE]),
+            part("head", [MEAN], [FEATURE]),
         ],
         "artefacts": [
             artefact("encoder"),
@@ -133,6 +143,8 @@ def manifest(files=FILES):
             artefact("decoder"),
             artefact("face_encoder"),
             artefact("voice_activity", parity=None),
+            artefact("encoder_step"),
+            artefact("head"),
         ],
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -160,6 +172,14 @@ def manifest(files=FILES):
             "window_samples": 512,
             "context_samples": 64,
             "threshold": 0.5,
+        },
+        "streaming": {
+            "step": "encoder_step",
+            "head": "head",
+            "frames_per_call": 64,
+            "lead_frames": 61,
+            "first_output_frames": 259,
+            "stride_frames": 64,
         },
         "golden": {"audio": "golden/audio.npy", "feature": "golden/feature.npy"},
         "model_card": "model_card.md",
