@@ -1,0 +1,97 @@
+package voxtoon.bundle
+
+import voxtoon.CheckException
+
+/** A value of parsed JSON that knows where it is, and turns into what is wanted of it or a [CheckException]. */
+internal class Node(private val value: Any?, private val where: String) {
+    val isNull: Boolean get() = value == null
+    val isText: Boolean get() = value is String
+
+    fun names(): Set<String> = map().keys
+
+    /** A field that must be there. */
+    fun field(name: String): Node {
+        val map = map()
+        if (name !in map) throw CheckException("$where.$name is missing", hint = "the bundle is damaged or not finished: export it again")
+        return Node(map[name], "$where.$name")
+    }
+
+    /** A field that may be absent. */
+    fun optional(name: String): Node? = if (name in map()) field(name) else null
+
+    /** A field that may be absent, or null. */
+    fun <T> nullable(name: String, read: (Node) -> T): T? = optional(name)?.takeUnless { it.isNull }?.let(read)
+
+    fun text(): String = value as? String ?: refuse(expected = "text")
+
+    fun name(): String = matching(NAME, "a name of a-z, 0-9, '_', '.' and '-'")
+
+    fun fileName(): String = text().also {
+        if (!isFileName(it)) refuse(expected = "a path inside the bundle: A-Z a-z 0-9 _ . - between single /, no piece starting with . or -")
+    }
+
+    fun sha256(): String = matching(SHA256, "64 lower-case hexadecimal digits")
+
+    fun oneOf(choices: List<String>): String = text().also { if (it !in choices) refuse(expected = choices.joinToString(" or ")) }
+
+    fun long(minimum: Long = Long.MIN_VALUE): Long {
+        val whole = value as? Long ?: refuse(expected = "a whole number")
+        if (whole < minimum) refuse(expected = "at least $minimum")
+        return whole
+    }
+
+    fun int(minimum: Long = Int.MIN_VALUE.toLong()): Int {
+        val whole = long(minimum)
+        if (whole !in Int.MIN_VALUE..Int.MAX_VALUE) refuse(expected = "a smaller number")
+        return whole.toInt()
+    }
+
+    fun number(minimum: Double = Double.NEGATIVE_INFINITY): Double {
+        val found = when (value) {
+            is Double -> value
+            is Long -> value.toDouble()
+            else -> refuse(expected = "a finite number")
+        }
+        if (found < minimum) refuse(expected = "at least $minimum")
+        return found
+    }
+
+    fun list(count: IntRange = 0..MOST_ITEMS): List<Node> {
+        val items = value as? List<*> ?: refuse(expected = "a list")
+        if (items.size !in count) refuse(expected = "${count.toSet().let { if (it.size == 1) it.first() else "${count.first} to ${count.last}" }} items")
+        return items.mapIndexed { index, item -> Node(item, "$where[$index]") }
+    }
+
+    fun numbers(): DoubleArray {
+        val items = value as? List<*> ?: refuse(expected = "a list")
+        return DoubleArray(items.size) { Node(items[it], "$where[$it]").number() }
+    }
+
+    /** The items of an object by name; each name is checked by [readName]. */
+    fun <T> items(count: IntRange = 0..MOST_ITEMS, readName: (Node) -> String = Node::text, read: (Node) -> T): Map<String, T> {
+        val map = map()
+        if (map.size !in count) refuse(expected = "${count.first} to ${count.last} items")
+        return map.entries.associate { (name, item) -> readName(Node(name, "$where (a name)")) to read(Node(item, "$where[${shown(name)}]")) }
+    }
+
+    fun refuse(got: String = describe(), expected: String): Nothing =
+        throw CheckException(where, got = got, expected = expected, hint = "export the bundle again")
+
+    private fun matching(pattern: Regex, says: String): String = text().also { if (!pattern.matches(it)) refuse(expected = says) }
+
+    @Suppress("UNCHECKED_CAST") // StrictJson makes no other maps
+    private fun map(): Map<String, Any?> = value as? Map<String, Any?> ?: refuse(expected = "an object")
+
+    private fun describe(): String = when (value) {
+        is Map<*, *> -> "an object of ${value.size}"
+        is List<*> -> "a list of ${value.size}"
+        is String -> shown(value)
+        else -> value.toString()
+    }
+
+    private companion object {
+        const val MOST_ITEMS = 1 shl 20
+        val NAME = Regex("[a-z0-9][a-z0-9_.-]{0,63}")
+        val SHA256 = Regex("[0-9a-f]{64}")
+    }
+}
