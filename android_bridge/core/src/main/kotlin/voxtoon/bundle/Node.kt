@@ -6,6 +6,7 @@ import voxtoon.CheckException
 internal class Node(private val value: Any?, private val where: String) {
     val isNull: Boolean get() = value == null
     val isText: Boolean get() = value is String
+    val isTrue: Boolean get() = value == true
 
     fun names(): Set<String> = map().keys
 
