@@ -13,10 +13,7 @@ internal fun checkReferences(manifest: Manifest) {
         if (manifest.filesIn(artefact.file).isEmpty()) checkListed("artefacts[$index].file", artefact.file, manifest.files.keys, "files")
     }
     manifest.voiceActivity?.let { checkListed("voice_activity.part", it.part, parts, "parts") }
-    manifest.streaming?.let {
-        checkListed("streaming.step", it.step, parts, "parts")
-        checkListed("streaming.head", it.head, parts, "parts")
-    }
+    manifest.streaming?.let { checkStreaming(manifest, it, parts) }
     for ((name, file) in manifest.golden) checkListed("golden['$name']", file, manifest.files.keys, "files")
     checkListed("model_card", manifest.modelCard, manifest.files.keys, "files")
     checkFileNames(manifest.files.keys)
@@ -73,6 +70,43 @@ private fun checkFace(manifest: Manifest) {
     if (!(head.left < head.right && head.right <= 1 && head.brows < head.chin && head.chin <= 1)) {
         throw CheckException("$MANIFEST_NAME.face.head", expected = "left < right <= 1 and brows < chin <= 1")
     }
+}
+
+private fun checkStreaming(manifest: Manifest, streaming: Streaming, parts: Set<String>) {
+    checkListed("streaming.step", streaming.step, parts, "parts")
+    checkListed("streaming.head", streaming.head, parts, "parts")
+    val step = manifest.part(streaming.step)
+    val head = manifest.part(streaming.head)
+    val inputs = step.inputs.associate { it.name to it.shape }
+    val outputs = step.outputs.associate { it.name to it.shape }
+    val headInputs = head.inputs.associate { it.name to it.shape }
+    val states = inputs.keys - "frames"
+    checkTensors(step, "inputs", inputs.keys, setOf("frames"))
+    checkTensors(step, "outputs", outputs.keys, setOf("trunk", "valid") + states.map { "next_$it" })
+    checkTensors(head, "inputs", headInputs.keys, setOf("mean"))
+    checkTensors(head, "outputs", head.outputs.map { it.name }.toSet(), setOf("feature"))
+    for (name in states) {
+        val shape = inputs.getValue(name)
+        val next = outputs.getValue("next_$name")
+        if (shape != next || null in shape) throw CheckException("$MANIFEST_NAME.parts['${step.name}'] $name", got = "$shape and $next", expected = "one shape")
+    }
+    val frames = inputs.getValue("frames")
+    val trunk = outputs.getValue("trunk")
+    val calls = listOf(1, streaming.framesPerCall) + frames.drop(2) to listOf(1, 1) + trunk.drop(2)
+    if (frames to headInputs.getValue("mean") != calls || null in frames || null in trunk) {
+        throw CheckException("$MANIFEST_NAME.streaming", got = "frames $frames, trunk $trunk", expected = "[1, ${streaming.framesPerCall}, ...], and a mean as a trunk's output")
+    }
+    if (streaming.framesPerCall % streaming.strideFrames != 0) {
+        throw CheckException("$MANIFEST_NAME.streaming.frames_per_call", got = streaming.framesPerCall, expected = "a multiple of ${streaming.strideFrames}")
+    }
+    if (streaming.leadFrames >= streaming.framesPerCall) {
+        throw CheckException("$MANIFEST_NAME.streaming.lead_frames", got = streaming.leadFrames, expected = "less than ${streaming.framesPerCall}")
+    }
+}
+
+private fun checkTensors(part: Part, side: String, names: Set<String>, wanted: Set<String>) {
+    val missing = (wanted - names).firstOrNull() ?: return
+    throw CheckException("$MANIFEST_NAME.parts['${part.name}'].$side", got = "no $missing", expected = names.joinToString())
 }
 
 private fun checkLength(where: String, got: Int, expected: Int) {

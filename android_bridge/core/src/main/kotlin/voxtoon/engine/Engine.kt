@@ -2,26 +2,60 @@ package voxtoon.engine
 
 import voxtoon.InputException
 
-/** An array of single-precision numbers in C order. */
-public class Tensor(
+/** What the numbers of a [Tensor] are. */
+public enum class NumberType(internal val bytes: Int) {
+    FLOAT32(4),
+
+    /** A quantized number; this library hands it on and never looks at it. */
+    INT8(1),
+
+    /** Likewise. */
+    UINT8(1),
+}
+
+/** An array in C order. */
+public class Tensor private constructor(
     /** Lengths of the axes, the last one innermost. */
     public val shape: LongArray,
-    public val values: FloatArray,
+    public val type: NumberType,
+    private val floats: FloatArray?,
+    private val bytes: ByteArray?,
 ) {
     init {
-        val wanted = shape.fold(1L) { product, length -> product * length }
-        if (wanted != values.size.toLong()) throw InputException("tensor of shape ${shape.joinToString()}", got = "${values.size} values", expected = wanted)
+        val count = floats?.size ?: bytes!!.size
+        if (count != count(shape)) throw InputException("tensor of shape ${shape.joinToString()}", got = "$count values", expected = count(shape))
     }
+
+    /** An array of single-precision numbers. */
+    public constructor(shape: LongArray, values: FloatArray) : this(shape, NumberType.FLOAT32, values, null)
+
+    /** An array of quantized numbers, of [NumberType.INT8] or [NumberType.UINT8]. */
+    public constructor(shape: LongArray, type: NumberType, values: ByteArray) : this(shape, type, null, values)
+
+    /** The single-precision numbers; throws [InputException] where they are quantized. */
+    public val values: FloatArray
+        get() = floats ?: throw InputException("numbers of a tensor", got = type, expected = NumberType.FLOAT32)
+
+    /** The quantized numbers; throws [InputException] where they are single-precision. */
+    public val quantized: ByteArray
+        get() = bytes ?: throw InputException("numbers of a tensor", got = type, expected = "quantized ones")
 
     public companion object {
         /** A tensor of zeros. */
         @JvmStatic
-        public fun zeros(vararg shape: Long): Tensor = Tensor(shape, FloatArray(shape.fold(1L) { product, length -> product * length }.toInt()))
+        @JvmOverloads
+        public fun zeros(shape: LongArray, type: NumberType = NumberType.FLOAT32): Tensor =
+            if (type == NumberType.FLOAT32) Tensor(shape, FloatArray(count(shape))) else Tensor(shape, type, ByteArray(count(shape)))
+
+        private fun count(shape: LongArray): Int = shape.fold(1L) { product, length -> product * length }.toInt()
     }
 }
 
-/** A loaded network: named arrays in, named arrays out. Any number of threads may run one at a time or together. */
+/** A loaded network: named arrays in, named arrays out. Any number of threads may run it. */
 public interface Session : AutoCloseable {
+    /** What the numbers of each input are: where an artefact keeps state in whole numbers, zeros must be such too. */
+    public val inputTypes: Map<String, NumberType>
+
     /**
      * Evaluates the network once.
      *

@@ -1,10 +1,14 @@
 package voxtoon.engine
 
+import ai.onnxruntime.OnnxJavaType
 import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OnnxValue
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtLoggingLevel
 import ai.onnxruntime.OrtSession
+import ai.onnxruntime.TensorInfo
+import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import voxtoon.CheckException
 import voxtoon.InputException
@@ -45,22 +49,39 @@ public object OnnxEngine : Engine {
 }
 
 private class OnnxSession(private val environment: OrtEnvironment, private val session: OrtSession) : Session {
+    override val inputTypes: Map<String, NumberType> = session.inputInfo.mapValues { (name, node) -> typeOf(name, (node.info as? TensorInfo)?.type) }
+
     override fun run(inputs: Map<String, Tensor>): Map<String, Tensor> = asOurs("failed") {
         val given = LinkedHashMap<String, OnnxTensor>()
         try {
-            for ((name, tensor) in inputs) given[name] = OnnxTensor.createTensor(environment, FloatBuffer.wrap(tensor.values), tensor.shape)
-            session.run(given).use { results ->
-                results.associate { (name, value) ->
-                    val tensor = value as? OnnxTensor ?: throw CheckException("output $name", expected = "a tensor")
-                    name to Tensor(tensor.info.shape, tensor.floatBuffer.let { buffer -> FloatArray(buffer.remaining()).also(buffer::get) })
-                }
-            }
+            for ((name, tensor) in inputs) given[name] = native(tensor)
+            session.run(given).use { results -> results.associate { (name, value) -> name to ours(name, value) } }
         } finally {
             given.values.forEach(OnnxTensor::close)
         }
     }
 
     override fun close() = asOurs("cannot be closed") { session.close() }
+
+    private fun native(tensor: Tensor): OnnxTensor = when (tensor.type) {
+        NumberType.FLOAT32 -> OnnxTensor.createTensor(environment, FloatBuffer.wrap(tensor.values), tensor.shape)
+        NumberType.INT8 -> OnnxTensor.createTensor(environment, ByteBuffer.wrap(tensor.quantized), tensor.shape, OnnxJavaType.INT8)
+        NumberType.UINT8 -> OnnxTensor.createTensor(environment, ByteBuffer.wrap(tensor.quantized), tensor.shape, OnnxJavaType.UINT8)
+    }
+
+    private fun ours(name: String, value: OnnxValue): Tensor {
+        val tensor = value as? OnnxTensor ?: throw CheckException("output $name", expected = "a tensor")
+        val type = typeOf(name, tensor.info.type)
+        if (type == NumberType.FLOAT32) return Tensor(tensor.info.shape, tensor.floatBuffer.let { FloatArray(it.remaining()).also(it::get) })
+        return Tensor(tensor.info.shape, type, tensor.byteBuffer.let { ByteArray(it.remaining()).also(it::get) })
+    }
+
+    private fun typeOf(name: String, type: OnnxJavaType?): NumberType = when (type) {
+        OnnxJavaType.FLOAT -> NumberType.FLOAT32
+        OnnxJavaType.INT8 -> NumberType.INT8
+        OnnxJavaType.UINT8 -> NumberType.UINT8
+        else -> throw CheckException("numbers of $name", got = type, expected = "float32, int8 or uint8", hint = "export the bundle again")
+    }
 }
 
 private inline fun <T> asOurs(what: String, action: () -> T): T = try {

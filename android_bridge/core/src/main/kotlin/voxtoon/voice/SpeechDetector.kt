@@ -15,14 +15,14 @@ public fun interface ProbabilitySink {
  * they belong to the state kept here.
  */
 public class SpeechDetector(private val session: Session) {
-    private val input = Tensor.zeros(1, (CONTEXT_SAMPLES + WINDOW_SAMPLES).toLong())
-    private var state = Tensor.zeros(2, 1, 128)
+    private val input = Tensor.zeros(longArrayOf(1, CONTEXT_SAMPLES + WINDOW_SAMPLES.toLong()))
+    private var state = Tensor.zeros(longArrayOf(2, 1, 128))
     private var filled = CONTEXT_SAMPLES
 
     /** Forgets what was heard. */
     public fun reset() {
         input.values.fill(0f)
-        state = Tensor.zeros(2, 1, 128)
+        state = Tensor.zeros(longArrayOf(2, 1, 128))
         filled = CONTEXT_SAMPLES
     }
 

@@ -16,8 +16,8 @@ public class StreamingEncoder(private val step: Session, private val head: Sessi
     private val frameShape = fixed(stepPart, "frames")
     private val frameSize = frameShape.drop(2).fold(1) { product, length -> product * length.toInt() }
     private val stateShapes = stepPart.inputs.filter { it.name != "frames" }.associate { it.name to fixed(stepPart, it.name) }
-    private val zeros = stateShapes.mapValues { Tensor.zeros(*it.value) }
-    private var call = FloatArray(plan.framesPerCall * frameSize)
+    private val zeros = stateShapes.mapValues { (name, shape) -> Tensor.zeros(shape, step.inputTypes.getValue(name)) }
+    private val call = FloatArray(plan.framesPerCall * frameSize)
     private var states = zeros
     private var filled = plan.leadFrames
     private var total: DoubleArray? = null

@@ -1,0 +1,243 @@
+package voxtoon
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import voxtoon.face.Face
+
+/**
+ * A call as two threads see it: the pushing one fills a ring, the listening one empties it into a [CallSession].
+ *
+ * The lock is held for copies only. Pushing allocates nothing.
+ */
+internal class QueuedStream(
+    private val callId: String,
+    format: PcmFormat,
+    private val pipeline: Pipeline,
+    private val options: Options,
+    private val waits: Boolean,
+    private val wake: () -> Unit,
+    private val forget: (QueuedStream) -> Unit,
+) : VoiceStream {
+    private enum class Phase { OPEN, FINISHING, CLOSED }
+
+    private val lock = Object()
+    private var format = format
+    private var ring = ring(format)
+    private var head = 0
+    private var count = 0
+    private var hasNewFormat = false
+    private var phase = Phase.OPEN
+    private var isDone = false
+    private var failure: VoxtoonException? = null
+
+    @Volatile
+    private var listener: Listener? = null
+
+    @Volatile
+    override var latest: AvatarUpdate? = null
+        private set
+
+    @Volatile
+    override var droppedSamples = 0L
+        private set
+
+    @Volatile
+    override var listenerFailures = 0
+        private set
+
+    // The listening thread's own, made when the first sound is there.
+    private var session: CallSession? = null
+
+    override fun setListener(listener: Listener?) {
+        this.listener = listener
+        latest?.let { tell { onUpdate(it) } }
+    }
+
+    override fun changeFormat(format: PcmFormat): Unit = synchronized(lock) {
+        checkOpen()
+        if (format == this.format) return
+        while (waits && count > 0 && phase == Phase.OPEN) lock.wait()
+        droppedSamples += count
+        head = 0
+        count = 0
+        if (format.sampleRateHz != this.format.sampleRateHz) {
+            ring = ring(format)
+            hasNewFormat = true
+        }
+        this.format = format
+    }
+
+    override fun push(samples: ShortArray, length: Int) {
+        synchronized(lock) {
+            checkFrames(length, samples.size, bytesPerNumber = 1)
+            for (at in format.channel until length step format.channels) put(samples[at])
+        }
+        wake()
+    }
+
+    override fun push(pcm: ByteArray, length: Int) {
+        synchronized(lock) {
+            checkFrames(length, pcm.size, bytesPerNumber = 2)
+            for (at in 2 * format.channel until length step 2 * format.channels) {
+                put((pcm[at].toInt() and 0xFF or (pcm[at + 1].toInt() shl 8)).toShort())
+            }
+        }
+        wake()
+    }
+
+    override fun push(pcm: ByteBuffer, frames: Int) {
+        synchronized(lock) {
+            val bytes = 2L * frames * format.channels
+            if (frames < 0 || bytes > pcm.remaining()) throw InputException("PCM is cut short", got = "${pcm.remaining()} bytes", expected = "$bytes for $frames frames")
+            checkOpen()
+            val isBig = pcm.order() == ByteOrder.BIG_ENDIAN
+            val start = pcm.position() + 2 * format.channel
+            for (frame in 0 until frames) {
+                val value = pcm.getShort(start + 2 * frame * format.channels)
+                put(if (isBig) java.lang.Short.reverseBytes(value) else value)
+            }
+        }
+        wake()
+    }
+
+    override fun finish(): AvatarUpdate? {
+        synchronized(lock) {
+            if (phase == Phase.OPEN) phase = Phase.FINISHING
+            wake()
+            while (!isDone && phase != Phase.CLOSED) lock.wait(LONGEST_WAIT_MS)
+            failure?.let { throw it }
+        }
+        return latest?.takeIf { it.isFinal }
+    }
+
+    override fun close() {
+        synchronized(lock) {
+            phase = Phase.CLOSED
+            count = 0
+            lock.notifyAll()
+        }
+        listener = null
+        wake()
+    }
+
+    /** Hears up to [chunk] of what is waiting, on the listening thread; false when there was nothing to do. */
+    fun work(chunk: FloatArray): Boolean {
+        var length = 0
+        var rate = 0
+        var isLast = false
+        synchronized(lock) {
+            if (isDone) return false
+            if (phase == Phase.CLOSED) {
+                end(null)
+                return true
+            }
+            length = minOf(count, chunk.size)
+            for (i in 0 until length) chunk[i] = ring[(head + i) % ring.size] / FULL_SCALE
+            head = (head + length) % ring.size
+            count -= length
+            isLast = phase == Phase.FINISHING && count == 0
+            if (hasNewFormat || session == null) rate = format.sampleRateHz
+            hasNewFormat = false
+            lock.notifyAll() // those who wait for room
+        }
+        if (length == 0 && !isLast) return false
+        try {
+            hear(chunk, length, rate, isLast)
+            if (isLast) synchronized(lock) { end(null) }
+        } catch (error: VoxtoonException) {
+            fail(error)
+        } catch (error: RuntimeException) {
+            fail(CheckException("the call cannot go on", got = error, cause = error))
+        } catch (error: OutOfMemoryError) {
+            fail(CheckException("the call cannot go on", got = "no memory left", cause = error))
+        }
+        return true
+    }
+
+    private fun hear(chunk: FloatArray, length: Int, newRate: Int, isLast: Boolean) {
+        val session = session?.also { if (newRate > 0) it.changeRate(newRate) }
+            ?: CallSession(pipeline, options, newRate, ::update).also { session = it }
+        session.push(chunk, length)
+        if (isLast) session.finish()
+    }
+
+    private fun update(face: Face, state: CallState, isFinal: Boolean) {
+        val update = AvatarUpdate(
+            callId, state,
+            speechMs = Math.round(1000 * face.speechS), heardMs = session?.heardMs ?: 0,
+            confidence = face.confidence, reason = face.reason, isNarrowband = face.narrowband, isFinal = isFinal,
+            parameters = pipeline.parameters(face, options.style), face = face,
+        )
+        latest = update
+        tell { onUpdate(update) }
+    }
+
+    /** Whatever a listener throws is its own affair: the call and the process go on. */
+    private fun tell(action: Listener.() -> Unit) {
+        val told = listener ?: return
+        val safely = Runnable {
+            try {
+                told.action()
+            } catch (error: Exception) {
+                listenerFailures++
+            }
+        }
+        val executor = options.callbacks
+        if (executor == null) return safely.run()
+        try {
+            executor.execute(safely)
+        } catch (error: RuntimeException) { // it takes nothing more
+            listenerFailures++
+        }
+    }
+
+    private fun fail(error: VoxtoonException) {
+        synchronized(lock) { end(error) }
+        tell { onError(error) }
+    }
+
+    private fun end(error: VoxtoonException?) {
+        failure = error
+        isDone = true
+        session = null
+        forget(this)
+        lock.notifyAll()
+    }
+
+    private fun put(sample: Short) {
+        if (isDone) { // its model failed: nobody hears
+            droppedSamples++
+            return
+        }
+        while (waits && count == ring.size && phase == Phase.OPEN && !isDone) {
+            wake()
+            lock.wait(LONGEST_WAIT_MS)
+        }
+        if (count == ring.size) {
+            head = (head + 1) % ring.size
+            count--
+            droppedSamples++
+        }
+        ring[(head + count) % ring.size] = sample
+        count++
+    }
+
+    private fun checkFrames(length: Int, size: Int, bytesPerNumber: Int) {
+        if (length < 0 || length > size) throw InputException("PCM is cut short", got = size, expected = "$length")
+        if (length % (bytesPerNumber * format.channels) != 0) {
+            throw InputException("PCM that ends within a frame", got = length, expected = "a multiple of ${bytesPerNumber * format.channels}")
+        }
+        checkOpen()
+    }
+
+    private fun checkOpen() {
+        if (phase != Phase.OPEN) throw InputException("the call is closed", hint = "open another one")
+    }
+
+    private fun ring(format: PcmFormat) = ShortArray((format.sampleRateHz.toLong() * options.queueMs / 1000).toInt())
+
+    private companion object {
+        const val FULL_SCALE = 32768f
+        const val LONGEST_WAIT_MS = 1000L
+    }
+}
