@@ -111,7 +111,7 @@ def export(
                         content = file_format.label(content, _about(checkpoint, name))
                     made.add(name, file_format, precision, content, cases[name], module=module)
         tell("voice activity")
-        cases |= {voice_activity.NAME: made.add_voice_activity(clips, formats)}
+        cases |= {voice_activity.NAME: made.add_voice_activity(clips, chosen)}
         files, golden = _other_files(checkpoint, made, cases, clips, face)
         described = _manifest(checkpoint, made, face, golden)
         tell("writing the bundle")
@@ -171,16 +171,18 @@ class _Made:
             self.files[name].parent.mkdir(parents=True, exist_ok=True)
             self.files[name].write_bytes(content)
 
-    def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[str]) -> list[Case]:
-        """Let the voice activity part in, float32, in those of the formats that it has, or else as ONNX."""
+    def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[Format]) -> list[Case]:
+        """Let the voice activity part in, float32, in each of the formats."""
         model, cases = voice_activity.specialised_model(), voice_activity.original_cases(clips)
-        for name in [name for name in voice_activity.FORMATS if name in formats] or ["onnx"]:
-            file_format = format_named(name)
+        for file_format in formats:
+            content = voice_activity.lowered(model, file_format)
+            if file_format.label is not None:
+                content = file_format.label(content, voice_activity.ABOUT)
             self.add(
                 voice_activity.NAME,
                 file_format,
                 "fp32",
-                voice_activity.lowered(model, name),
+                content,
                 cases,
                 reference=f"{voice_activity.PACKAGE} {voice_activity.VERSION}",
                 adapt=voice_activity.OverClips,

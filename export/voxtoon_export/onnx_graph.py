@@ -1,4 +1,4 @@
-"""Passes over ONNX graphs: no traces of the exporter, fixed shapes, float16 weights."""
+"""Passes over ONNX graphs: no traces of the exporter, fixed shapes, other names, float16 weights."""
 
 from __future__ import annotations
 
@@ -139,6 +139,22 @@ def _without_identities(nodes: Sequence[onnx.NodeProto], outputs: set[str]) -> l
     final = {names[output]: output for output in outputs if output in names}
     names = {name: final.get(source, source) for name, source in names.items()} | final
     return [_renamed(node, names) for node in nodes if node.op_type != "Identity"]
+
+
+def renamed(model: onnx.ModelProto, names: Mapping[str, str]) -> onnx.ModelProto:
+    """Return the model with other names for some of its values, inputs and outputs included.
+
+    Parameters
+    ----------
+    names
+        Old name to new; the new ones must not be names in the model yet.
+    """
+    nodes = [_renamed(node, names) for node in model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        value.name = names.get(value.name, value.name)
+    return model
 
 
 def _renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:

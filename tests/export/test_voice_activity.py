@@ -31,7 +31,8 @@ def original():
     rate = np.array(voice_activity.SAMPLE_RATE_HZ, np.int64)
 
     def run(inputs):
-        return dict(zip(("output", "stateN"), session.run(None, {**inputs, "sr": rate}), strict=True))
+        given = {"input": inputs["input"], "state": inputs["memory"], "sr": rate}
+        return dict(zip(("output", "next_memory"), session.run(None, given), strict=True))
 
     return run
 
@@ -45,8 +46,8 @@ def specialised_run(model):
 
 
 def test_it_has_no_branch_and_no_sample_rate_left(specialised):
-    assert [value.name for value in specialised.graph.input] == ["input", "state"]
-    assert [value.name for value in specialised.graph.output] == ["output", "stateN"]
+    assert [value.name for value in specialised.graph.input] == ["input", "memory"]
+    assert [value.name for value in specialised.graph.output] == ["output", "next_memory"]
     assert not {node.op_type for node in specialised.graph.node} & {"If", "Identity", "Constant"}
 
 
@@ -106,30 +107,32 @@ def test_the_notice_names_the_makers_and_the_licence():
     assert voice_activity.LICENCE in voice_activity.NOTICE
 
 
-@pytest.fixture(scope="module")
-def litert_run(specialised):
-    pytest.importorskip("litert_torch", reason="lowering to LiteRT needs voxtoon[export]")
+@pytest.fixture(scope="module", params=["litert", "coreml"])
+def other_run(request, specialised):
+    """The part in a format that it is rebuilt for, on the engine that checks it."""
+    needed = {"litert": "litert_torch", "coreml": "coremltools"}[request.param]
+    pytest.importorskip(needed, reason=f"lowering to {request.param} needs voxtoon[export]")
     from voxtoon.engines import ENGINES
+    from voxtoon_export.lowering import format_named
 
-    content = voice_activity.lowered(specialised, "litert")
-    return ENGINES["litert"].load(content, precision="fp32", threads=1).run
+    file_format = format_named(request.param)
+    content = voice_activity.lowered(specialised, file_format)
+    return ENGINES[file_format.engine].load(content, precision="fp32", threads=1).run
 
 
-def test_in_litert_it_equals_the_packaged_network_on_the_sample_voice(litert_run, original):
+def test_in_other_formats_it_equals_the_packaged_network_on_the_sample_voice(other_run, original):
     samples = read_audio(REPOSITORY / "samples/voice.flac").samples
-    np.testing.assert_allclose(
-        probabilities(litert_run, samples), probabilities(original, samples), atol=1e-5
-    )
+    np.testing.assert_allclose(probabilities(other_run, samples), probabilities(original, samples), atol=1e-5)
 
 
 @pytest.mark.skipif(
     not REAL_VOICES.is_dir(), reason="the published reconstructions are not at ../shared/data"
 )
-def test_in_litert_it_equals_the_packaged_network_on_real_voices(litert_run, original):
+def test_in_other_formats_it_equals_the_packaged_network_on_real_voices(other_run, original):
     for path in sorted(REAL_VOICES.rglob("*.wav"))[::100] or sorted(REAL_VOICES.rglob("*.flac"))[::100]:
         samples = read_audio(path).samples
         np.testing.assert_allclose(
-            probabilities(litert_run, samples), probabilities(original, samples), atol=1e-5
+            probabilities(other_run, samples), probabilities(original, samples), atol=1e-5
         )
 
 

@@ -35,11 +35,11 @@ TEXTURE = _tensor("texture", ["batch", "y", "x", "channel"], [1, SIZE_PX, SIZE_P
 LANDMARKS = _tensor("landmarks", ["batch", "point", "coordinate"], [1, 68, 2])
 DETECTOR_IN = [
     _tensor("input", ["batch", "time"], [1, 576]),
-    _tensor("state", ["layer", "batch", "unit"], [2, 1, 128]),
+    _tensor("memory", ["layer", "batch", "unit"], [2, 1, 128]),
 ]
 DETECTOR_OUT = [
     _tensor("output", ["batch", "speech"], [1, 1]),
-    _tensor("stateN", ["layer", "batch", "unit"], [2, 1, 128]),
+    _tensor("next_memory", ["layer", "batch", "unit"], [2, 1, 128]),
 ]
 
 

@@ -16,7 +16,7 @@ STRETCH_S = 0.032
 
 def loud_is_speech(inputs):
     loud = np.abs(inputs["input"][0, 64:]).mean() > 0.1
-    return {"output": np.array([[float(loud)]], np.float32), "stateN": inputs["state"]}
+    return {"output": np.array([[float(loud)]], np.float32), "next_memory": inputs["memory"]}
 
 
 def encode(clip):

@@ -41,8 +41,11 @@ def silero() -> Callable[[Tensors], Tensors]:
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def run(inputs: Tensors) -> Tensors:
-        outputs = session.run(["output", "stateN"], {**inputs, "sr": np.array(16_000, np.int64)})
-        return dict(zip(("output", "stateN"), outputs, strict=True))
+        outputs = session.run(
+            ["output", "stateN"],
+            {"input": inputs["input"], "state": inputs["memory"], "sr": np.array(16_000, np.int64)},
+        )
+        return dict(zip(("output", "next_memory"), outputs, strict=True))
 
     return run
 
@@ -61,9 +64,9 @@ def noise(samples: int) -> np.ndarray:
 
 
 def adding_network(inputs: Tensors) -> Tensors:
-    """A stand-in that shows all it was given: the sum of its window, and a state that counts windows."""
+    """A stand-in that shows all it was given: the sum of its window, and a memory that counts windows."""
     total = np.array([[np.sum(inputs["input"], dtype=np.float64)]], np.float32)
-    return {"output": total + inputs["state"][0, 0, 0], "stateN": inputs["state"] + 1}
+    return {"output": total + inputs["memory"][0, 0, 0], "next_memory": inputs["memory"] + 1}
 
 
 def test_nearly_all_of_a_talk_is_speech(
@@ -90,11 +93,11 @@ def test_without_the_64_samples_before_each_window_speech_goes_unheard(
     assert still_heard_s < 0.95 * heard_s
 
 
-def test_without_its_state_the_network_hears_something_else(
+def test_without_its_memory_the_network_hears_something_else(
     silero: Callable[[Tensors], Tensors], clips: list[np.ndarray]
 ) -> None:
     def forgetful(inputs: Tensors) -> Tensors:
-        return silero({**inputs, "state": np.zeros_like(inputs["state"])})
+        return silero({**inputs, "memory": np.zeros_like(inputs["memory"])})
 
     kept, lost = (SpeechDetector(run).push(clips[0]) for run in (silero, forgetful))
     assert np.abs(kept - lost).max() > 0.2
@@ -111,7 +114,7 @@ def test_any_chunking_of_a_voice_gives_the_same_probabilities(
 
 @settings(max_examples=80, deadline=None)
 @given(sizes=st.lists(st.one_of(st.sampled_from([0, 1, 511, 512, 513]), st.integers(0, 3_000)), max_size=12))
-def test_the_network_gets_the_same_windows_and_states_for_any_chunking(sizes: list[int]) -> None:
+def test_the_network_gets_the_same_windows_and_memories_for_any_chunking(sizes: list[int]) -> None:
     samples = noise(sum(sizes) + 700)
     whole = SpeechDetector(adding_network).push(samples)
     stream, pieces, at = SpeechDetector(adding_network), [], 0
@@ -123,7 +126,7 @@ def test_the_network_gets_the_same_windows_and_states_for_any_chunking(sizes: li
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
-def test_each_window_comes_with_the_samples_before_it_and_the_state_after_it() -> None:
+def test_each_window_comes_with_the_samples_before_it_and_the_memory_after_it() -> None:
     seen: list[Tensors] = []
 
     def recorder(inputs: Tensors) -> Tensors:
@@ -135,9 +138,9 @@ def test_each_window_comes_with_the_samples_before_it_and_the_state_after_it() -
     first, second = seen
     np.testing.assert_array_equal(first["input"], [np.concatenate([np.zeros(64), samples[:512]])])
     np.testing.assert_array_equal(second["input"], [samples[512 - 64 : 1_024]])
-    assert first["input"].dtype == first["state"].dtype == np.float32
-    assert (first["state"] == 0).all()
-    assert (second["state"] == 1).all()
+    assert first["input"].dtype == first["memory"].dtype == np.float32
+    assert (first["memory"] == 0).all()
+    assert (second["memory"] == 1).all()
 
 
 def test_reset_forgets_the_voice_before() -> None:
@@ -154,7 +157,7 @@ def test_seconds_are_windows_that_reach_the_threshold() -> None:
     assert speech_seconds(np.empty(0, np.float32)) == 0.0
 
 
-def test_nan_is_refused_before_it_reaches_the_state() -> None:
+def test_nan_is_refused_before_it_reaches_the_memory() -> None:
     detector = SpeechDetector(adding_network)
     with pytest.raises(InputError, match="NaN or infinity"):
         detector.push(np.full(512, np.nan, np.float32))
