@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import InputError
@@ -14,12 +14,46 @@ from voxtoon.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-    from voxtoon_export.parts import PartSpec
+CLIP_FRAMES: Final = 598
+"""Of a time axis where a format wants a length written down: 6 s, the clips of the systems, at 10 ms each."""
 
 Content = bytes | Mapping[str, bytes]
 """Of an artefact: the bytes of a file, or of each file of a folder by its path in it."""
 
-Lowering = Callable[["nn.Module", "PartSpec", Sequence[str]], Mapping[str, Content]]
+
+class Tensor(Protocol):
+    """A declared input or output."""
+
+    @property
+    def name(self) -> str:
+        """In every artefact."""
+
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Sizes; the name of an axis that may be of any size."""
+
+
+class Declaration(Protocol):
+    """What a lowering has to know of a part: a `PartSpec`, a `StepPart`, or an entry of a manifest."""
+
+    @property
+    def name(self) -> str:
+        """Of the part."""
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """In the order of the module's."""
+
+    @property
+    def outputs(self) -> Sequence[Tensor]:
+        """In the order of the module's."""
+
+    @property
+    def minimum_frames(self) -> int | None:
+        """Of its time axis; None where it has none."""
+
+
+Lowering = Callable[["nn.Module", Declaration, Sequence[str]], Mapping[str, Content]]
 Explain = Callable[[Any, "nn.Module", Mapping[str, Any], Tolerance], str | None]
 
 

@@ -19,20 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
-from voxtoon_export.lowering import About, Format
+from voxtoon_export.lowering import CLIP_FRAMES, About, Declaration, Format, Tensor
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from voxtoon import manifest
     from voxtoon.engines.coreml import CoreMLSession
-    from voxtoon_export.parts import PartSpec, TensorSpec
 
-    Part = PartSpec | manifest.Part
-    Tensor = TensorSpec | manifest.TensorSpec
-
-DEFAULT_FRAMES: Final = 598
-"""Of a flexible axis: 6 s, the clips of the systems, at the 10 ms of the front ends."""
 MAXIMUM_FRAMES: Final = 3000
 """Of a flexible axis: 30 s. Core ML needs a bound, and reserves memory by it."""
 
@@ -50,7 +43,7 @@ Files = Mapping[str, bytes]
 """A package: the content of each of its files, by its path inside."""
 
 
-def lower(module: nn.Module, part: Part, precisions: Sequence[str]) -> Mapping[str, Files]:
+def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, Files]:
     """Lower a part to Core ML.
 
     Parameters
@@ -109,7 +102,7 @@ def _compute_precision(precision: str) -> Any:
     return ct.transform.FP16ComputePrecision(op_selector=in_float16)
 
 
-def _converted(traced: Any, part: Part, precision: str) -> Any:
+def _converted(traced: Any, part: Declaration, precision: str) -> Any:
     with silenced() as said:
         import coremltools as ct
         import numpy as np
@@ -134,14 +127,14 @@ def _converted(traced: Any, part: Part, precision: str) -> Any:
             raise CheckError(f"{part.name} cannot be converted to Core ML{place}", got=reason) from error
 
 
-def _check_names(model: Any, part: Part) -> None:
+def _check_names(model: Any, part: Declaration) -> None:
     """Raise CheckError where coremltools gave an input or output another name than it was told to."""
     description = model.get_spec().description
     _check_each("input", part.inputs, description.input, part)
     _check_each("output", part.outputs, description.output, part)
 
 
-def _check_each(side: str, declared: Sequence[Tensor], made: Sequence[Any], part: Part) -> None:
+def _check_each(side: str, declared: Sequence[Tensor], made: Sequence[Any], part: Declaration) -> None:
     for wanted, found in zip(declared, made, strict=True):
         if wanted.name != found.name:
             raise CheckError(
@@ -151,24 +144,24 @@ def _check_each(side: str, declared: Sequence[Tensor], made: Sequence[Any], part
             )
 
 
-def _traced_shape(declared: Tensor, part: Part) -> list[int]:
+def _traced_shape(declared: Tensor, part: Declaration) -> list[int]:
     return [size if isinstance(size, int) else _least(part) for size in declared.shape]
 
 
-def _shape(declared: Tensor, part: Part) -> Any:
+def _shape(declared: Tensor, part: Declaration) -> Any:
     """The shape as coremltools takes it, an axis of any size as the range that Core ML is told."""
     import coremltools as ct
 
     def axis(size: int | str) -> Any:
         if isinstance(size, int):
             return size
-        default = max(_least(part), DEFAULT_FRAMES)
+        default = max(_least(part), CLIP_FRAMES)
         return ct.RangeDim(_least(part), max(default, MAXIMUM_FRAMES), default=default)
 
     return ct.Shape(tuple(axis(size) for size in declared.shape))
 
 
-def _least(part: Part) -> int:
+def _least(part: Declaration) -> int:
     return part.minimum_frames or 1
 
 

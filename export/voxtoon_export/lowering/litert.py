@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
-from voxtoon_export.lowering import Format
+from voxtoon_export.lowering import CLIP_FRAMES, Declaration, Format, Tensor
 
 if TYPE_CHECKING:
     import torch
@@ -25,38 +25,7 @@ if TYPE_CHECKING:
 
     from voxtoon_export.network import Network
 
-CLIP_FRAMES: Final = 598
-"""Of a time axis, as it is written: 6 s, the clips of the systems, at the 10 ms of the front ends."""
-
 _OPERATION: Final = re.compile(r"failed to legalize operation '([^']+)'|Lowering not found: ([\w.]+)")
-
-
-class Tensor(Protocol):
-    """A declared input or output."""
-
-    @property
-    def name(self) -> str:
-        """In the signature."""
-
-    @property
-    def shape(self) -> tuple[int | str, ...]:
-        """Sizes; the name of an axis that may be of any size."""
-
-
-class Declaration(Protocol):
-    """What is to be known of a part: a `PartSpec`, or its entry in a manifest."""
-
-    @property
-    def name(self) -> str:
-        """Of its signature."""
-
-    @property
-    def inputs(self) -> Sequence[Tensor]:
-        """In the order of the module's."""
-
-    @property
-    def outputs(self) -> Sequence[Tensor]:
-        """In the order of the module's."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +35,7 @@ class _Alone:
     name: str
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
+    minimum_frames: int | None = None
 
 
 def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, bytes]:

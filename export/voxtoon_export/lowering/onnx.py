@@ -13,20 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
-from voxtoon_export.lowering import Format
+from voxtoon_export.converter_noise import silenced
+from voxtoon_export.lowering import Declaration, Format, Tensor
 
 if TYPE_CHECKING:
     import onnx
     from torch import nn
-
-    from voxtoon_export.parts import PartSpec
 
 OPSET: Final = 18
 # Protocol buffers end there; ONNX goes on in files of weights, but an artefact is one file.
 MAXIMUM_BYTES: Final = 2**31 - 1
 
 
-def lower(module: nn.Module, part: PartSpec, precisions: Sequence[str]) -> Mapping[str, bytes]:
+def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, bytes]:
     """Lower a part to ONNX.
 
     Parameters
@@ -61,28 +60,32 @@ def lower(module: nn.Module, part: PartSpec, precisions: Sequence[str]) -> Mappi
     return lowered
 
 
-def exported_model(module: nn.Module, part: PartSpec, *, opset: int) -> onnx.ModelProto:
+def exported_model(module: nn.Module, part: Declaration, *, opset: int) -> onnx.ModelProto:
     """Return the ONNX model of a part, float32, its time axis (if it has one) of any length."""
     import torch
 
     from voxtoon_export.onnx_graph import without_traces
 
-    shape = [part.minimum_frames if isinstance(size, str) else size for size in part.input.shape]
-    dynamic: dict[int, Any] = {
-        axis: torch.export.Dim(size, min=part.minimum_frames)
-        for axis, size in enumerate(part.input.shape)
-        if isinstance(size, str)
-    }
-    program = torch.onnx.export(
-        module,
-        (torch.zeros(shape),),
-        dynamo=True,
-        verbose=False,
-        opset_version=opset,
-        input_names=[part.input.name],
-        output_names=[output.name for output in part.outputs],
-        dynamic_shapes=(dynamic,),
-    )
+    least = part.minimum_frames or 1
+
+    def example(declared: Tensor) -> torch.Tensor:
+        return torch.zeros([least if isinstance(size, str) else size for size in declared.shape])
+
+    def free_axes(declared: Tensor) -> dict[int, Any]:
+        sizes = enumerate(declared.shape)
+        return {axis: torch.export.Dim(size, min=least) for axis, size in sizes if isinstance(size, str)}
+
+    with silenced():
+        program = torch.onnx.export(
+            module,
+            tuple(map(example, part.inputs)),
+            dynamo=True,
+            verbose=False,
+            opset_version=opset,
+            input_names=[item.name for item in part.inputs],
+            output_names=[item.name for item in part.outputs],
+            dynamic_shapes=tuple(map(free_axes, part.inputs)),
+        )
     assert program is not None  # torch returns None only to callers of its older exporter
     return without_traces(program.model_proto)
 

@@ -36,6 +36,7 @@ class StepPart:
     name: str = STEP
     role: str = "runtime"
     has_time: bool = False
+    minimum_frames: int | None = None
 
     @property
     def states(self) -> tuple[TensorSpec, ...]:
