@@ -6,7 +6,7 @@ to the face image and the avatar. Whatever cannot be checked has failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -79,13 +79,15 @@ class Check:
         return f"{self.part} {self.format} {self.precision}, {self.output}: {self.problem}"
 
 
-def verify(bundle: Bundle) -> Iterator[Check]:
+def verify(bundle: Bundle, *, only: Collection[Artefact] | None = None) -> Iterator[Check]:
     """Check a bundle. Every check that can be made is made; those that failed have a ``problem``.
 
     Parameters
     ----------
     bundle
         Open.
+    only
+        Artefacts to check, and the whole way where encoder and decoder are among them; None checks all.
 
     Yields
     ------
@@ -105,9 +107,10 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         {"frames": ("frames", FRONT_END_TOLERANCE)},
         golden,
     )
-    for artefact in bundle.manifest.artefacts:
+    artefacts = bundle.manifest.artefacts if only is None else tuple(only)
+    for artefact in artefacts:
         yield from _artefact_checks(bundle, artefact, golden)
-    yield from _pipeline_checks(bundle, golden)
+    yield from _pipeline_checks(bundle, golden, artefacts)
 
 
 def run_part(session: Session, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -178,10 +181,10 @@ def _artefact_checks(bundle: Bundle, artefact: Artefact, golden: Golden) -> Iter
     yield from _checks((part.name, artefact.format, artefact.precision), produce, wanted, golden)
 
 
-def _pipeline_checks(bundle: Bundle, golden: Golden) -> Iterator[Check]:
+def _pipeline_checks(bundle: Bundle, golden: Golden, artefacts: Collection[Artefact]) -> Iterator[Check]:
     """Check the whole way, wherever both the encoder and the decoder are there."""
     manifest = bundle.manifest
-    held = {(artefact.part, artefact.format, artefact.precision) for artefact in manifest.artefacts}
+    held = {(artefact.part, artefact.format, artefact.precision) for artefact in artefacts}
     for _, file_format, precision in sorted(item for item in held if item[0] == "encoder"):
         if ("decoder", file_format, precision) not in held:
             continue

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "verify": "check every artefact of a bundle against its golden values",
     "systems": "the systems, variants and checkpoint layouts that can be exported",
     "export": "make a bundle of a checkpoint, verified against torch",
+    "bench": "measure a bundle here or on a device, and compare records",
     "evaluate": "the paper's tables for a bundle",
     "quantize": "add int8 artefacts to a bundle, or say why not",
 }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from voxtoon.errors import InputError
 from voxtoon.manifest import Artefact, Manifest
+from voxtoon.tuning import tuned_choice
 
 if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
@@ -46,6 +47,13 @@ class Load(Protocol):
         """Load ``model``; ``threads`` None leaves the number to the engine's default."""
 
 
+class Kernels(Protocol):
+    """Tells what an engine really runs, by running a model once."""
+
+    def __call__(self, model: Any, inputs: Arrays) -> dict[str, int]:
+        """Count the kernels by the engine's own names."""
+
+
 @dataclass(frozen=True)
 class EngineSpec:
     """An engine, before anything of it is imported.
@@ -60,6 +68,8 @@ class EngineSpec:
         The installed distribution, for its version, and the module whose presence means it is installed.
     load
         Imports the engine and loads a model.
+    kernels
+        Counts the kernels of a model; None where the engine does not tell them.
     takes_folders
         Whether its artefacts are folders; `load` gets a mapping then, from path to bytes.
     automatic
@@ -71,6 +81,7 @@ class EngineSpec:
     package: str
     module: str
     load: Load
+    kernels: Kernels | None = None
     takes_folders: bool = False
     automatic: bool = True
 
@@ -142,6 +153,10 @@ def load_session(
     """
     if threads is not None and threads < 1:
         raise InputError("threads", got=threads, expected="1 or more")
+    if engine == precision == AUTO:
+        tuned = tuned_choice(bundle, part)
+        if tuned is not None:
+            engine, precision, threads = tuned.engine, tuned.precision, threads or tuned.threads
     spec, artefact = choose(bundle.manifest, part, engine=engine, precision=precision)
     _check_version(spec, artefact)
     read = bundle.read_folder if spec.takes_folders else bundle.read

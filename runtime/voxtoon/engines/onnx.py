@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -40,19 +44,8 @@ def load(model: bytes, *, precision: str, threads: int | None) -> Session:
     CheckError
         When onnxruntime refuses the model.
     """
-    # onnxruntime 1.29 and later reports its use to its makers unless told not to before it is imported.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _DEFAULT_THREADS
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL
-    options.enable_cpu_mem_arena = (
-        False  # the arena would hold the largest intermediate for as long as we live
-    )
     try:
-        inference = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        inference = _inference(model, _options(threads))
     except Exception as error:  # its exception classes share no base of their own
         reason = str(error).strip().splitlines()[0]
         raise CheckError(
@@ -61,4 +54,44 @@ def load(model: bytes, *, precision: str, threads: int | None) -> Session:
     return OnnxSession(inference, precision)
 
 
-ENGINE = EngineSpec(name="onnx", format="onnx", package="onnxruntime", module="onnxruntime", load=load)
+def kernels(model: bytes, inputs: Arrays) -> dict[str, int]:
+    """Count the kernels of the optimised graph, as ``provider: operator``, by profiling one run."""
+    options = _options(None)
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder, "profile"))
+        inference = _inference(model, options)
+        inference.run(None, dict(inputs))
+        events = json.loads(Path(inference.end_profiling()).read_bytes())
+    ran = (event["args"] for event in events if event["name"].endswith("_kernel_time"))
+    return dict(Counter(f"{found['provider']}: {found['op_name']}" for found in ran))
+
+
+def _options(threads: int | None) -> Any:
+    # onnxruntime 1.29 and later reports its use to its makers unless told not to before it is imported.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or _DEFAULT_THREADS
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    # The arena would hold the largest intermediate for as long as we live.
+    options.enable_cpu_mem_arena = False
+    return options
+
+
+def _inference(model: bytes, options: Any) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+ENGINE = EngineSpec(
+    name="onnx",
+    format="onnx",
+    package="onnxruntime",
+    module="onnxruntime",
+    load=load,
+    kernels=kernels,
+)
