@@ -29,7 +29,9 @@ HEAD = Head(left=0.2, right=0.8, brows=0.35, chin=0.9)
 FRONT_ENDS = {
     "log_mel": LOG_MEL,
     "complex_power": COMPLEX_POWER,
-    "complex_power_other_lengths": replace(COMPLEX_POWER, window_samples=300, hop_samples=100, fft_samples=360),
+    "complex_power_other_lengths": replace(
+        COMPLEX_POWER, window_samples=300, hop_samples=100, fft_samples=360
+    ),
     "waveform": WAVEFORM,
     "waveform_whole_numbers": replace(WAVEFORM, division="py2_floor"),
 }
@@ -90,7 +92,9 @@ def parts(vectors, bundle, pipeline, samples):
         "front_ends": {
             name: {
                 "spec": spec.to_json(),
-                "frames": vectors.floats(f"frames.{name}", clip_front_end(spec).frames(one[: spec.clip_samples])),
+                "frames": vectors.floats(
+                    f"frames.{name}", clip_front_end(spec).frames(one[: spec.clip_samples])
+                ),
             }
             for name, spec in FRONT_ENDS.items()
         },
@@ -104,7 +108,9 @@ def parts(vectors, bundle, pipeline, samples):
         ],
         "speech": vectors.floats("speech", detector.push(one)),
         "upper_band_db": upper_band_db(one),
-        "upper_band_db_narrow": upper_band_db(resample(resample(one, from_hz=16_000, to_hz=8_000), from_hz=8_000)),
+        "upper_band_db_narrow": upper_band_db(
+            resample(resample(one, from_hz=16_000, to_hz=8_000), from_hz=8_000)
+        ),
         "decoded": {
             "landmarks": vectors.floats("decoded.landmarks", face.landmarks),
             "texture": vectors.floats("decoded.texture", face.texture),
@@ -134,7 +140,9 @@ def drawings():
         AvatarParameters(**dict.fromkeys(MEASUREMENTS, -1.0), skin="sage"),
         *(AvatarParameters(**{name: sign}) for name in HAIR_MEASUREMENTS for sign in (-1.0, 0.4)),
         *(
-            AvatarParameters(**dict(zip(MEASUREMENTS, random.uniform(-1, 1, len(MEASUREMENTS)).tolist(), strict=True)))
+            AvatarParameters(
+                **dict(zip(MEASUREMENTS, random.uniform(-1, 1, len(MEASUREMENTS)).tolist(), strict=True))
+            )
             for _ in range(40)
         ),
     ]
@@ -150,7 +158,9 @@ def write(out, data):
         pipeline = bundle.pipeline()
         clips = [clip(vectors, pipeline, "sample", voice.samples, 16_000)]
         clips += [
-            clip(vectors, pipeline, f"sample_{rate}", resample(voice.samples, from_hz=16_000, to_hz=rate), rate)
+            clip(
+                vectors, pipeline, f"sample_{rate}", resample(voice.samples, from_hz=16_000, to_hz=rate), rate
+            )
             for rate in (8_000, 44_100, 48_000)
         ]
         clips += [
@@ -158,17 +168,26 @@ def write(out, data):
             clip(vectors, pipeline, "silence", np.zeros(16_000, np.float32), 16_000),
             clip(vectors, pipeline, "long", np.tile(voice.samples, 4), 16_000),
         ]
-        real = sorted((data / "audio").glob("*.flac"))[:: max(1, 885 // REAL_CLIPS)][:REAL_CLIPS] if data else []
+        real = (
+            sorted((data / "audio").glob("*.flac"))[:: max(1, 885 // REAL_CLIPS)][:REAL_CLIPS] if data else []
+        )
         clips += [
-            clip(vectors, pipeline, f"real_{index}", read_audio(path).samples, 16_000) for index, path in enumerate(real)
+            clip(vectors, pipeline, f"real_{index}", read_audio(path).samples, 16_000)
+            for index, path in enumerate(real)
         ]
-        index = {"clips": clips, "parts": parts(vectors, bundle, pipeline, voice.samples), "drawings": drawings()}
+        index = {
+            "clips": clips,
+            "parts": parts(vectors, bundle, pipeline, voice.samples),
+            "drawings": drawings(),
+        }
     (out / "index.json").write_text(json.dumps(index))
     print(f"{len(clips)} voices, {len(real)} of them real, in {out}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()

@@ -44,6 +44,7 @@ def page(records: Sequence[Record], *, bundle: Path) -> str:
         *_section("Size, speed, fidelity", _trade(records)),
         *_section("Faces and avatars", _faces(bundle)),
     ]
+    style = _STYLE.read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
