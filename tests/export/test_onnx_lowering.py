@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from voxtoon.agreement import compare
@@ -155,6 +156,27 @@ def test_a_part_beyond_the_limit_of_the_format_is_refused(tiny_checkpoint, monke
 
     with pytest.raises(CheckError, match="decoder is too large for one ONNX file"):
         lowering.lower(tiny_checkpoint.network("decoder"), part, ["fp32"])
+
+
+class Unusual(torch.nn.Module):
+    def forward(self, value):
+        return torch.special.bessel_j0(value)
+
+
+def test_what_cannot_be_converted_is_told_with_its_layer_and_operation(tiny_checkpoint, capfd):
+    network = tiny_checkpoint.network("face_encoder")
+    network.relu_1 = Unusual()
+
+    with pytest.raises(
+        CheckError, match=r"face_encoder, layer relu_1, cannot be converted to ONNX at prims\.bessel_j0"
+    ):
+        lowering.lower(network, tiny_checkpoint.variant.parts["face_encoder"], ["fp32"])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_converting_prints_nothing(tiny_checkpoint, capfd):
+    lowering.lower(tiny_checkpoint.network("decoder"), tiny_checkpoint.variant.parts["decoder"], ["fp32"])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_formats_are_found_by_the_name_of_their_file():

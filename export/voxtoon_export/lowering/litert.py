@@ -9,13 +9,13 @@ What the rewriting is worth is measured by ``python -m benchmarks.litert``, see 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from voxtoon.agreement import Tolerance
-from voxtoon.errors import CheckError, InputError
+from voxtoon.errors import InputError
+from voxtoon_export.conversion_failure import conversion_failure
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.lowering import CLIP_FRAMES, Declaration, Format, Tensor
 
@@ -23,19 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from voxtoon_export.network import Network
-
 _OPERATION: Final = re.compile(r"failed to legalize operation '([^']+)'|Lowering not found: ([\w.]+)")
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """The declaration of a layer by itself."""
-
-    name: str
-    inputs: Sequence[Tensor]
-    outputs: Sequence[Tensor]
-    minimum_frames: int | None = None
 
 
 def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, bytes]:
@@ -80,7 +68,13 @@ def lower_together(
     try:
         content = _converted(rewritten)
     except Exception as error:  # litert-torch raises whatever went wrong inside it
-        raise _at_fault(rewritten, error) from error
+        raise conversion_failure(
+            rewritten,
+            error,
+            target="LiteRT",
+            operation=_OPERATION,
+            convert=lambda layer, alone: _converted([(layer, alone)]),
+        ) from error
     return {
         precision: content if precision == "fp32" else with_float16_weights(content)
         for precision in precisions
@@ -130,39 +124,6 @@ def _named(module: nn.Module, outputs: Sequence[str]) -> nn.Module:
             return dict(zip(outputs, found if isinstance(found, tuple) else (found,), strict=True))
 
     return Named().eval()
-
-
-def _at_fault(parts: Sequence[tuple[nn.Module, Declaration]], error: Exception) -> CheckError:
-    """Find the layer and the operation that could not be converted, by converting each layer alone."""
-    from voxtoon_export.network import Network
-
-    for module, part in parts:
-        for name, layer, alone in _layers(module) if isinstance(module, Network) else ():
-            try:
-                _converted([(layer, alone)])
-            except Exception as of_layer:  # again whatever
-                return _failure(f"{part.name}, layer {name},", of_layer)
-    return _failure(" and ".join(part.name for _, part in parts), error)
-
-
-def _layers(network: Network) -> Iterator[tuple[str, nn.Module, Declaration]]:
-    """Yield name, module and declaration of each layer, as it is inside the part: channel first."""
-    from voxtoon_export.chains import chains
-    from voxtoon_export.parts import TensorSpec
-
-    for chain in chains(network):
-        for place in chain:
-            *sizes, channels = place.step.input_shape
-            shape = (1, channels, *sizes)
-            value, result = TensorSpec("value", (), shape), TensorSpec("result", (), ())
-            yield place.name, getattr(network, place.name), _Alone("layer", (value,), (result,))
-
-
-def _failure(what: str, error: Exception) -> CheckError:
-    found = _OPERATION.search(str(error))
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    operation = f" at {found[1] or found[2]}" if found else ""
-    return CheckError(f"{what} cannot be converted to LiteRT{operation}", got=reason)
 
 
 FORMAT: Final = Format(

@@ -8,11 +8,13 @@ The older TorchScript exporter gives the same operators, with some `Identity` mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
+from voxtoon_export.conversion_failure import conversion_failure
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.lowering import Declaration, Format, Tensor
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 OPSET: Final = 18
 # Protocol buffers end there; ONNX goes on in files of weights, but an artefact is one file.
 MAXIMUM_BYTES: Final = 2**31 - 1
+
+_OPERATION: Final = re.compile(r"OpOverload\(op='([^']+)'")
 
 
 def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, bytes]:
@@ -43,11 +47,21 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
     Raises
     ------
     CheckError
-        The file would be larger than ONNX can be, or a weight is beyond what float16 holds.
+        torch could not convert the part, and the layer and operation at fault are named; the file would be
+        larger than ONNX can be; or a weight is beyond what float16 holds.
     """
     from voxtoon_export.onnx_graph import with_float16_weights
 
-    model = exported_model(module, part, opset=OPSET)
+    try:
+        model = exported_model(module, part, opset=OPSET)
+    except Exception as error:  # torch raises whatever went wrong inside it
+        raise conversion_failure(
+            [(module, part)],
+            error,
+            target="ONNX",
+            operation=_OPERATION,
+            convert=lambda layer, alone: exported_model(layer, alone, opset=OPSET),
+        ) from error
     lowered = {}
     for precision in precisions:
         if precision not in FORMAT.tolerances:

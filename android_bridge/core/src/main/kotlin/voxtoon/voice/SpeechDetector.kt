@@ -36,8 +36,8 @@ public class SpeechDetector(private val session: Session) {
             read += piece
             filled += piece
             if (filled == input.values.size) {
-                val outputs = session.run(mapOf("input" to input, "state" to state))
-                state = outputs.getValue("stateN")
+                val outputs = session.run(mapOf("input" to input, "memory" to state))
+                state = outputs.getValue("next_memory")
                 System.arraycopy(input.values, WINDOW_SAMPLES, input.values, 0, CONTEXT_SAMPLES)
                 filled = CONTEXT_SAMPLES
                 sink.take(outputs.getValue("output").values[0])
