@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from voxtoon_export.litert_model import read, written
 from voxtoon_export.onnx_graph import FLOAT32_SHARE, halved
-
-IDENTIFIER = b"TFL3"
 
 
 def with_float16_weights(content: bytes, *, float32_share: float = FLOAT32_SHARE) -> bytes:
@@ -28,10 +27,9 @@ def with_float16_weights(content: bytes, *, float32_share: float = FLOAT32_SHARE
     CheckError
         A weight is beyond what float16 holds.
     """
-    import flatbuffers  # type: ignore[import-untyped]
     from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-    model = schema.ModelT.InitFromPackedBuf(content)
+    model = read(content)
     constants = {
         tensor.buffer: len(model.buffers[tensor.buffer].data) // 4
         for graph in model.subgraphs
@@ -46,9 +44,7 @@ def with_float16_weights(content: bytes, *, float32_share: float = FLOAT32_SHARE
     for buffer in chosen:
         values = np.asarray(model.buffers[buffer].data, np.uint8).view(np.float32)
         model.buffers[buffer].data = halved(values, _name(model, buffer)).view(np.uint8)
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+    return written(model)
 
 
 def _dequantize(model: Any, graph: Any, buffers: Collection[int]) -> None:

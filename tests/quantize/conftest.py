@@ -75,3 +75,13 @@ def tiny_bundle(request, tmp_path_factory):
 
     checkpoint = request.getfixturevalue("tiny_checkpoint")
     return export(checkpoint, output=tmp_path_factory.mktemp("tiny") / "tiny.voxtoon").bundle
+
+
+@pytest.fixture(scope="session")
+def mobile_bundle(request, tmp_path_factory):
+    """The tiny checkpoint in the formats of phones."""
+    from voxtoon_export.exporter import export
+
+    checkpoint = request.getfixturevalue("tiny_checkpoint")
+    output = tmp_path_factory.mktemp("mobile") / "mobile.voxtoon"
+    return export(checkpoint, output=output, formats=("litert", "coreml")).bundle

@@ -63,10 +63,13 @@ def lower_together(
     if find_spec("litert_torch") is None:
         raise InputError("lowering to LiteRT is not installed", hint="pip install 'voxtoon[export]'")
     from voxtoon_export.litert_graph import with_float16_weights
+    from voxtoon_export.litert_model import with_layer_names
 
     rewritten = [(_rewritten(module), part) for module, part in parts]
     try:
-        content = _converted(rewritten)
+        content = with_layer_names(
+            _converted(rewritten), [layer for module, _ in rewritten for layer in _weighted(module)]
+        )
     except Exception as error:  # litert-torch raises whatever went wrong inside it
         raise conversion_failure(
             rewritten,
@@ -86,6 +89,18 @@ def _rewritten(module: nn.Module) -> nn.Module:
     from voxtoon_export.network import Network
 
     return channel_last(module) if isinstance(module, Network) else module
+
+
+def _weighted(module: nn.Module) -> Iterator[tuple[str, int]]:
+    """Yield the name and the number of weights of each layer that multiplies, in order."""
+    from torch import nn
+
+    from voxtoon_export.network import Network
+
+    for name, layer in module.named_children() if isinstance(module, Network) else ():
+        for inside in layer.modules():
+            if isinstance(inside, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                yield name, inside.weight.numel()
 
 
 def _converted(parts: Sequence[tuple[nn.Module, Declaration]]) -> bytes:

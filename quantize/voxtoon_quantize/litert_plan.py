@@ -1,0 +1,117 @@
+"""What becomes of each operator of a TFLite graph under the schemes of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from voxtoon.errors import InputError
+from voxtoon_export.litert_model import kind, layer_of, shape_of, weighted
+
+from .recipe import SCHEMES, Scheme
+
+FULLY_CONNECTED: Final = "FULLY_CONNECTED"
+WIDENING: Final = 4
+"""A fully connected layer with more than so many times as many outputs as inputs has one scale for all."""
+MOVES: Final = ("RESHAPE", "MAX_POOL_2D", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE", "PAD", "TRANSPOSE")
+"""Operators whose results are values of their input, or zeros: they stay on its grid."""
+_COMPUTES: Final = ("AVERAGE_POOL_2D", "MEAN", "RELU", "LEAKY_RELU", "LOGISTIC", "TANH")
+_COMPUTES_OF_TWO: Final = ("ADD", "MUL", "SUB")
+
+Treatment = Literal["static", "dynamic", "weights", "half"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One operator that does not stay as it is.
+
+    Attributes
+    ----------
+    kind, name
+        What it does, and the name of its result.
+    treatment
+        ``static``: integers in and out; ``dynamic``: floats in and out, multiplied as integers; ``weights``:
+        integer weights alone; ``half``: float16 weights.
+    scheme
+        Of its layer; None of an operator that is static because it stands between such layers.
+    widens
+        Whether its weights have one scale for all.
+    """
+
+    kind: str
+    name: str
+    treatment: Treatment
+    scheme: Scheme | None = None
+    widens: bool = False
+
+
+def planned(model: Any, schemes: Mapping[str, str]) -> Iterator[Planned]:
+    """Yield what becomes of the operators of a model's graph, in order; those that stay are left out.
+
+    Parameters
+    ----------
+    model
+        A ``ModelT`` of one graph, in float32.
+    schemes
+        Layer to the name of its scheme.
+
+    Raises
+    ------
+    InputError
+        Four bits are asked for a layer that is not fully connected.
+    """
+    (graph,) = model.subgraphs
+    weights = {id(operator): tensor for operator, tensor in weighted(model, graph)}
+    integer: set[int] = set()
+    for operator in graph.operators:
+        what, name = kind(model, operator), graph.tensors[operator.outputs[0]].name.decode()
+        if id(operator) in weights:
+            weight = weights[id(operator)]
+            scheme = SCHEMES[schemes.get(layer_of(weight), "fp32")]
+            treatment = _treatment(model, graph, operator, scheme, layer_of(weight))
+            if treatment is None:
+                continue
+            shape = shape_of(weight)
+            widens = what == FULLY_CONNECTED and shape[0] > WIDENING * shape[1]
+            yield Planned(what, name, treatment, scheme, widens)
+            if treatment == "static":
+                integer.update(operator.outputs)
+        elif _stays_integer(model, graph, operator, what, integer):
+            integer.update(operator.outputs)
+            yield Planned(what, name, "static")
+
+
+def _treatment(model: Any, graph: Any, operator: Any, scheme: Scheme, layer: str) -> Treatment | None:
+    fully_connected = kind(model, operator) == FULLY_CONNECTED
+    if scheme.weight_bits == 4 and not fully_connected:
+        raise InputError(
+            f"four bits for {layer}",
+            got=kind(model, operator),
+            expected="a fully connected layer",
+            hint="use eight",
+        )
+    if scheme.activations == "static":
+        # Eight bits over all pixels of a face would move its landmarks by half a pixel.
+        return "dynamic" if fully_connected and _is_output(model, graph, operator) else "static"
+    if scheme.activations == "dynamic" or scheme.block is not None:  # blocks are only multiplied as integers
+        return "dynamic"
+    return {32: None, 16: "half", 8: "weights"}[scheme.weight_bits]
+
+
+def _is_output(model: Any, graph: Any, operator: Any) -> bool:
+    """Whether what an operator makes leaves the graph as it is."""
+    made = operator.outputs[0]
+    if made in graph.outputs:
+        return True
+    readers = [other for other in graph.operators if made in other.inputs]
+    return any(kind(model, other) == "RESHAPE" and other.outputs[0] in graph.outputs for other in readers)
+
+
+def _stays_integer(model: Any, graph: Any, operator: Any, what: str, integer: set[int]) -> bool:
+    if what in (*MOVES, *_COMPUTES):
+        return operator.inputs[0] in integer
+    constant = [model.buffers[graph.tensors[index].buffer].data is not None for index in operator.inputs[:2]]
+    return what in _COMPUTES_OF_TWO and all(
+        index in integer or fixed for index, fixed in zip(operator.inputs[:2], constant, strict=True)
+    )
