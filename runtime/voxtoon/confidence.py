@@ -135,6 +135,11 @@ def sound_seconds(samples: ArrayLike) -> float:
     return float(np.count_nonzero(_levels(np.asarray(samples, np.float32)) > 10 ** (_SILENCE_DB / 20))) / 100
 
 
+def is_sound(samples: NDArray[np.float32]) -> bool:
+    """Whether a signal is louder than -60 dB of full scale."""
+    return float(np.dot(samples, samples)) > 10 ** (_SILENCE_DB / 10) * len(samples)
+
+
 def confidence(
     *, speech_s: float, sound_s: float, distance: float | None = None, distance_p99: float | None = None
 ) -> Confidence:

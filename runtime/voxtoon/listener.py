@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from .confidence import LEAST_SPEECH_S, domain_descriptor, sound_seconds
 from .front_end import tile_clip
-from .speech import SAMPLE_RATE_HZ, WINDOW_SAMPLES, SpeechDetector, is_narrowband
+from .speech import SAMPLE_RATE_HZ, WINDOW_SAMPLES, is_narrowband
+from .speech_gate import SpeechGate
 
 KEPT_S = 30
 """Seconds of windows that are remembered; more speech changes the mean feature little."""
@@ -55,39 +56,38 @@ class Listener:
 
     Parameters
     ----------
-    detector
+    gate
         Finds the speech.
     encode
         From a clip, float32 [clip_samples], to its feature, float32 [D].
     clip_samples
         Length of a window.
-    threshold
-        Probability from which on the detector's windows count as speech.
     """
 
     def __init__(
         self,
         *,
-        detector: SpeechDetector,
+        gate: SpeechGate,
         encode: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         clip_samples: int,
-        threshold: float,
     ) -> None:
-        self._detector = detector
+        self._gate = gate
         self._encode = encode
-        self._threshold = threshold
         self._clip = np.empty(clip_samples, np.float32)
         self._kept_windows = max(1, KEPT_S * SAMPLE_RATE_HZ // clip_samples)
         self._least_speech_s = min(LEAST_SPEECH_S, clip_samples / SAMPLE_RATE_HZ / 2)
         self.reset()
 
+    other_voices = 0
+    """Times that somebody else began to speak: windows are too long to tell."""
+
     def reset(self) -> None:
         """Forget what was heard."""
-        self._detector.reset()
+        self._gate.reset()
         self._best: list[_Window] = []
         self._filled = 0
         self._closed_sound_s = 0.0
-        # Counted in the detector's stretches of 32 ms: sums of seconds would depend on how the signal is cut.
+        # Counted in the gate's stretches of 32 ms: sums of seconds would depend on how the signal is cut.
         self._speech_stretches = 0
         self._window_stretches = 0
         self.samples = 0
@@ -95,7 +95,7 @@ class Listener:
     @property
     def speech_s(self) -> float:
         """Seconds of speech in all that was heard."""
-        return _seconds(self._speech_stretches)
+        return seconds(self._speech_stretches)
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Hear some more samples, any number of them, at 16 kHz."""
@@ -106,7 +106,7 @@ class Listener:
             self._clip[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
             # A stretch that straddles two windows belongs to the one it ends in.
-            stretches = int(np.count_nonzero(self._detector.push(taken) >= self._threshold))
+            stretches = int(self._gate.push(taken).sum())
             self._window_stretches += stretches
             self._speech_stretches += stretches
             if self._filled == len(self._clip):
@@ -137,7 +137,7 @@ class Listener:
     def _close_window(self) -> None:
         self._closed_sound_s += sound_seconds(self._clip)
         full = len(self._best) == self._kept_windows
-        if _seconds(self._window_stretches) > (self._best[-1].speech_s if full else 0.0):
+        if seconds(self._window_stretches) > (self._best[-1].speech_s if full else 0.0):
             self._best = self._best_of([*self._best, self._listen(self._clip)])
         self._filled = 0
         self._window_stretches = 0
@@ -147,7 +147,7 @@ class Listener:
         return _Window(
             feature=self._encode(clip),
             descriptor=domain_descriptor(clip),
-            speech_s=_seconds(self._window_stretches),
+            speech_s=seconds(self._window_stretches),
             narrowband=is_narrowband(clip),
         )
 
@@ -156,5 +156,6 @@ class Listener:
         return sorted(windows, key=lambda window: -window.speech_s)[: self._kept_windows]
 
 
-def _seconds(stretches: int) -> float:
+def seconds(stretches: int) -> float:
+    """Length of so many stretches of 32 ms."""
     return stretches * WINDOW_SAMPLES / SAMPLE_RATE_HZ

@@ -14,10 +14,13 @@ from .audio import MINIMUM_S, check_samples
 from .confidence import CONFIDENCE_FLOOR, DESCRIPTOR, Confidence, DomainStatistics, confidence
 from .errors import InputError
 from .face import Face, decoded_face
-from .front_end import FrontEndSpec, clip_front_end
+from .front_end import ClipFrontEnd, FrontEnd, FrontEndSpec, clip_front_end
 from .listener import Heard, Listener
 from .resample import MODEL_RATE_HZ, Resampler
 from .speech import SpeechDetector
+from .speech_gate import SpeechGate
+from .streaming_encoder import StreamingEncoder, StreamingSpec
+from .talk_listener import TalkListener
 
 if TYPE_CHECKING:
     from .avatar import AvatarStatistics
@@ -30,7 +33,7 @@ _BLOCK_SAMPLES = 65_536
 
 
 class Pipeline:
-    """A bundle's way from a voice to a face, on one engine and precision, for one thread at a time.
+    """A bundle's way from a voice to a face, on one engine and precision, for any number of threads.
 
     Parameters
     ----------
@@ -56,7 +59,8 @@ class Pipeline:
         self._open: Callable[[str], Session] = partial(
             bundle.session, engine=engine, precision=precision, threads=threads
         )
-        self._front_end = clip_front_end(_front_end_spec(manifest))
+        self._manifest = manifest
+        self._front_end = _front_end_spec(manifest)
         self._speech_part, self._speech_threshold = _voice_activity(manifest)
         self._domain = _domain(manifest)
         self._avatar_statistics = _avatar_statistics(manifest)
@@ -139,16 +143,26 @@ class Pipeline:
         self,
         *,
         sample_rate: int,
+        encoding: str | None = None,
+        channels: int = 1,
+        channel: int = 0,
         update_every_speech_s: float = 0.5,
         first_update_speech_s: float = 1.0,
         exaggeration: float = 0.0,
     ) -> CallStream:
-        """Hear a call as it goes on; the arguments are those of `CallStream`."""
+        """Hear a call as it goes on; the arguments are those of `CallStream`.
+
+        Any number of calls may go on at once, from any threads: they share the loaded model.
+        """
         from .stream import CallStream
 
+        self._open("decoder")  # loaded now, and not when the first face is due
         return CallStream(
             self,
             sample_rate=sample_rate,
+            encoding=encoding,
+            channels=channels,
+            channel=channel,
             update_every_speech_s=update_every_speech_s,
             first_update_speech_s=first_update_speech_s,
             exaggeration=exaggeration,
@@ -157,11 +171,24 @@ class Pipeline:
     def listener(self) -> Listener:
         """A new listener with this bundle's encoder and speech detector."""
         return Listener(
-            detector=SpeechDetector(self._open(self._speech_part).run),
-            encode=self._encode,
-            clip_samples=self._front_end.spec.clip_samples,
-            threshold=self._speech_threshold,
+            gate=self._speech_gate(),
+            encode=partial(self._encode, clip_front_end(self._front_end)),
+            clip_samples=self._front_end.clip_samples,
         )
+
+    def call_listener(self) -> TalkListener | Listener:
+        """A new listener for a call: one that computes each frame once, where the bundle has the parts."""
+        spec, parts = StreamingSpec.from_manifest(self._manifest), self._manifest.streaming
+        if spec is None or parts is None:
+            return self.listener()
+        return TalkListener(
+            gate=self._speech_gate(),
+            front_end=FrontEnd(self._front_end),
+            encoder=StreamingEncoder(self._open(parts.step), self._open(parts.head), spec),
+        )
+
+    def _speech_gate(self) -> SpeechGate:
+        return SpeechGate(SpeechDetector(self._open(self._speech_part).run), threshold=self._speech_threshold)
 
     def face_of(self, heard: Heard, *, exaggeration: float = 0.0) -> Face:
         """The face of what was heard, with its confidence."""
@@ -189,8 +216,8 @@ class Pipeline:
             )
         return listener.heard()
 
-    def _encode(self, clip: NDArray[np.float32]) -> NDArray[np.float32]:
-        frames = self._front_end.frames(clip)
+    def _encode(self, front_end: ClipFrontEnd, clip: NDArray[np.float32]) -> NDArray[np.float32]:
+        frames = front_end.frames(clip)
         feature: NDArray[np.float32] = self._open("encoder").run({"frames": frames[np.newaxis]})["feature"][0]
         return feature
 

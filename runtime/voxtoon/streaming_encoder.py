@@ -109,18 +109,20 @@ class StreamingEncoder:
 
     Attributes
     ----------
+    spec
+        As given.
     state
         A `StreamState`, replaced by every push and never changed. To roll back, set it to what it was.
     """
 
     def __init__(self, step: Session, head: Session, spec: StreamingSpec) -> None:
-        self._step, self._head, self._spec = step, head, spec
+        self._step, self._head, self.spec = step, head, spec
         self._known: tuple[NDArray[np.float64], Array] | None = None
         self.reset()
 
     def reset(self) -> None:
         """Start anew."""
-        spec = self._spec
+        spec = self.spec
         self.state = StreamState(
             frames=0,
             count=0,
@@ -131,7 +133,7 @@ class StreamingEncoder:
 
     def clone(self) -> StreamingEncoder:
         """Return another encoder at the same place of the same stream, on the same sessions."""
-        other = StreamingEncoder(self._step, self._head, self._spec)
+        other = StreamingEncoder(self._step, self._head, self.spec)
         other.state = self.state
         return other
 
@@ -155,13 +157,13 @@ class StreamingEncoder:
             When the frames have another shape or are not finite. Then, and when the engine fails, it is as
             if nothing had been pushed.
         """
-        before, size = self.state, self._spec.frames_per_step
+        before, size = self.state, self.spec.frames_per_step
         new = self._checked(frames)
         queue = np.concatenate([before.pending, new])
         states, total, outputs = (
             before.states,
             before.total,
-            [np.empty((0, *self._spec.output_shape), np.float32)],
+            [np.empty((0, *self.spec.output_shape), np.float32)],
         )
         for start in range(0, len(queue) - size + 1, size):
             made, states = self._call(queue[start : start + size], states)
@@ -188,10 +190,10 @@ class StreamingEncoder:
             When fewer frames came than one output sees.
         """
         state = self.state
-        missing = self._spec.output_count(state.frames) - state.count
+        missing = self.spec.output_count(state.frames) - state.count
         total, count = state.total, state.count
         if missing > 0:  # complete, but in a call that is not full: its other outputs see zeros, and are left
-            rest = np.zeros((self._spec.frames_per_step, *self._spec.frame_shape), np.float32)
+            rest = np.zeros((self.spec.frames_per_step, *self.spec.frame_shape), np.float32)
             rest[: len(state.pending)] = state.pending
             made = self._call(rest, state.states)[0][:missing]
             total, count = _added(total, made), count + len(made)
@@ -199,12 +201,16 @@ class StreamingEncoder:
             raise InputError(
                 "too short for a feature",
                 got=f"{state.frames} frames",
-                expected=f"at least {self._spec.first_output_frames}",
+                expected=f"at least {self.spec.first_output_frames}",
             )
         if self._known is None or self._known[0] is not total:
-            mean = (total / count).astype(np.float32)[np.newaxis, np.newaxis]
-            self._known = total, self._head.run({"mean": mean})["feature"][0]
+            self._known = total, self.feature_of(total / count)
         return self._known[1].copy()
+
+    def feature_of(self, mean: ArrayLike) -> Array:
+        """Return what the head makes of a mean of outputs, [frequency, channel], to [D]."""
+        outputs = np.asarray(mean, np.float32)[np.newaxis, np.newaxis]
+        return np.asarray(self._head.run({"mean": outputs})["feature"][0], np.float32)
 
     def flush(self) -> Array:
         """End the stream: return its feature and start anew; errors are those of `feature`."""
@@ -218,8 +224,8 @@ class StreamingEncoder:
 
     def _checked(self, frames: ArrayLike) -> Array:
         array = np.asarray(frames, np.float32)
-        if array.shape[1:] != self._spec.frame_shape:
-            expected = ", ".join(map(str, self._spec.frame_shape))
+        if array.shape[1:] != self.spec.frame_shape:
+            expected = ", ".join(map(str, self.spec.frame_shape))
             raise InputError("frames", got=f"shape {array.shape}", expected=f"[n, {expected}]")
         if not np.isfinite(array).all():
             raise InputError("frames hold values that are not finite", hint="look at what made them")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from voxtoon.listener import KEPT_S, Listener
 from voxtoon.speech import SpeechDetector
+from voxtoon.speech_gate import SpeechGate
 
 RATE_HZ = 16_000
 CLIP_SAMPLES = 62 * 512  # about two seconds
@@ -23,11 +24,14 @@ def encode(clip):
     return np.array([clip.mean(), np.abs(clip).max()], np.float32)
 
 
+def listener_of(clip_samples):
+    gate = SpeechGate(SpeechDetector(loud_is_speech), threshold=0.5)
+    return Listener(gate=gate, encode=encode, clip_samples=clip_samples)
+
+
 @pytest.fixture
 def listener():
-    return Listener(
-        detector=SpeechDetector(loud_is_speech), encode=encode, clip_samples=CLIP_SAMPLES, threshold=0.5
-    )
+    return listener_of(CLIP_SAMPLES)
 
 
 def window(level, *, speech_s=2.0):
@@ -96,9 +100,7 @@ def test_where_nobody_speaks_there_is_a_feature_of_no_speech(listener):
     st.lists(st.integers(1, 40_000), min_size=1, max_size=5).filter(lambda sizes: sum(sizes) > 2_000),
 )
 def test_any_cut_hears_the_same(pieces, sizes):
-    listener = Listener(
-        detector=SpeechDetector(loud_is_speech), encode=encode, clip_samples=32_000, threshold=0.5
-    )
+    listener = listener_of(32_000)
     signal = np.concatenate([np.full(length, level, np.float32) for level, length in pieces])
     whole = hear(listener, signal)
     listener.reset()
@@ -115,9 +117,7 @@ def test_any_cut_hears_the_same(pieces, sizes):
 
 def short_listener():
     """Windows of one second."""
-    return Listener(
-        detector=SpeechDetector(loud_is_speech), encode=encode, clip_samples=RATE_HZ, threshold=0.5
-    )
+    return listener_of(RATE_HZ)
 
 
 def test_short_windows_are_kept_for_as_long_as_long_ones():
