@@ -127,7 +127,8 @@ SOUNDS: Mapping[str, Sound] = {
 
 def _tone(seconds_s: float, *frequencies_hz: float) -> NDArray[np.float64]:
     time_s = np.arange(round(seconds_s * RATE_HZ)) / RATE_HZ
-    return np.sum([np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in frequencies_hz], axis=0)
+    waves = [np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in frequencies_hz]
+    return np.asarray(np.sum(waves, axis=0))
 
 
 def _harmonics(pitch: float, seconds_s: float, *, tilt: float, vibrato: float) -> NDArray[np.float64]:
@@ -137,7 +138,8 @@ def _harmonics(pitch: float, seconds_s: float, *, tilt: float, vibrato: float) -
     first_hz = 440 * 2 ** ((semitones - 69) / 12)
     phase = 2 * np.pi * np.cumsum(first_hz) / RATE_HZ
     count = int(7000 / first_hz.max())
-    return np.sum([np.sin(k * phase) * k**-tilt for k in range(1, count + 1)], axis=0)
+    overtones = [np.sin(k * phase) * k**-tilt for k in range(1, count + 1)]
+    return np.asarray(np.sum(overtones, axis=0))
 
 
 def _struck(rng: np.random.Generator, pitch: float, seconds_s: float) -> NDArray[np.float64]:
@@ -167,4 +169,4 @@ def _add(total: NDArray[np.float64], at_s: float, note: NDArray[np.float64]) -> 
 def _finished(sound: NDArray[np.float64], seconds_s: float) -> Samples:
     sound = sound[: round(seconds_s * RATE_HZ)]
     gain = _LEVEL / np.sqrt(np.mean(sound[sound != 0] ** 2))
-    return np.clip(sound * gain, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound * gain, -1, 1), np.float32)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from voxtoon.bundle import Bundle, open_bundle
     from voxtoon.face import Face
     from voxtoon.pipeline import Pipeline
-    from voxtoon.stream import CallStream
+    from voxtoon.stream import CallStream, Update
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Face",
     "InputError",
     "Pipeline",
+    "Update",
     "VoxtoonError",
     "__version__",
     "draw_avatar",
@@ -34,6 +35,7 @@ _LAZY = {
     "CallStream": "voxtoon.stream",
     "Face": "voxtoon.face",
     "Pipeline": "voxtoon.pipeline",
+    "Update": "voxtoon.stream",
     "draw_avatar": "voxtoon.avatar",
     "open_bundle": "voxtoon.bundle",
 }

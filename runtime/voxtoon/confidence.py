@@ -26,6 +26,7 @@ Reason = Literal["ok", "too_little_speech", "not_speech", "unlike_training"]
 
 DESCRIPTOR = "log_mel_mean_std"
 """Name of `domain_descriptor` in a manifest."""
+DESCRIPTOR_SIZE = 40
 CONFIDENCE_FLOOR = 0.3
 """Below this a face is not shown: the avatar is the neutral one."""
 LEAST_SPEECH_S = 1.0

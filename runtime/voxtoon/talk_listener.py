@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .confidence import domain_descriptor, is_sound
+from .confidence import DESCRIPTOR_SIZE, domain_descriptor, is_sound
 from .front_end import FrontEnd, tile_clip
 from .listener import Heard, seconds
 from .speech import WINDOW_SAMPLES, is_narrowband
@@ -241,7 +241,7 @@ class _Talk:
 class _Line:
     """Sums over the clips of a call, weighted by their speech: what tells of the line and of the domain."""
 
-    descriptor: NDArray[np.float64] | float = 0.0
+    descriptor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(DESCRIPTOR_SIZE))
     narrowband: int = 0
     speech: int = 0
 

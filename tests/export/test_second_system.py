@@ -135,14 +135,14 @@ def test_a_call_in_chunks_gives_the_windows_of_the_whole(bundle, voice, chunk):
         faces = [
             face for start in range(0, len(voice), chunk) for face in call.push(voice[start : start + chunk])
         ]
-        last = call.flush()
+        last = call.flush().face
     assert len(faces) == 3
     whole = pipeline.reconstruct(voice, sample_rate=RATE_HZ)
     np.testing.assert_array_equal(last.feature, whole.feature)
     np.testing.assert_array_equal(last.image, whole.image)
 
 
-def test_a_call_that_goes_on_alike_settles_by_its_picture(bundle, voice):
+def test_a_call_that_goes_on_alike_settles_by_its_feature(bundle, voice):
     with bundle.pipeline().stream(sample_rate=RATE_HZ) as call:
         call.push(np.tile(voice, 3))
         assert call.state == "stable"

@@ -33,6 +33,15 @@ FRAMES = _tensor("frames", ["batch", "time", "frequency", "channel"], [1, "time"
 FEATURE = _tensor("feature", ["batch", "feature"], [1, FEATURES])
 TEXTURE = _tensor("texture", ["batch", "y", "x", "channel"], [1, SIZE_PX, SIZE_PX, 3])
 LANDMARKS = _tensor("landmarks", ["batch", "point", "coordinate"], [1, 68, 2])
+CALL_FRAMES = 64
+_CALL = _tensor("frames", ["batch", "time", "frequency", "channel"], [1, CALL_FRAMES, 64, 1])
+STEP_IN = [_CALL, _tensor("position", ["batch"], [1])]
+STEP_OUT = [
+    _tensor("trunk", ["batch", "time", "frequency", "channel"], [1, 1, 64, 1]),
+    _tensor("valid", ["batch", "time"], [1, 1]),
+    _tensor("next_position", ["batch"], [1]),
+]
+MEAN = _tensor("mean", ["batch", "time", "frequency", "channel"], [1, 1, 64, 1])
 DETECTOR_IN = [
     _tensor("input", ["batch", "time"], [1, 576]),
     _tensor("memory", ["layer", "batch", "unit"], [2, 1, 128]),
@@ -75,6 +84,35 @@ def tiny_bundle(tmp_path_factory, mean_landmarks):
         (folder / name).write_bytes(content)
     manifest = Manifest.from_json(_manifest(files, mean_landmarks))
     (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def streaming_bundle(tiny_bundle, tmp_path_factory):
+    """The tiny bundle with its encoder as step and head: an output is the mean of 64 frames."""
+    folder = tmp_path_factory.mktemp("bundles") / "streaming.voxtoon"
+    folder.mkdir()
+    parts = {"encoder_step": (_step(), STEP_IN, STEP_OUT), "head": (_head(), [MEAN], [FEATURE])}
+    for file in tiny_bundle.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((folder / MANIFEST_NAME).read_text())
+    for name, (content, inputs, outputs) in parts.items():
+        file = f"{name}.fp32.onnx"
+        (folder / file).write_bytes(content)
+        manifest["files"][file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        manifest["artefacts"].append({"part": name, "format": "onnx", "precision": "fp32", "file": file})
+        manifest["parts"].append(
+            {"name": name, "inputs": inputs, "outputs": outputs, "parameters": 1, "licence": "Apache-2.0"}
+        )
+    manifest["streaming"] = {
+        "step": "encoder_step",
+        "head": "head",
+        "frames_per_call": CALL_FRAMES,
+        "lead_frames": 0,
+        "first_output_frames": CALL_FRAMES,
+        "stride_frames": CALL_FRAMES,
+    }
+    (folder / MANIFEST_NAME).write_bytes(Manifest.from_json(manifest).to_bytes())
     return folder
 
 
@@ -197,8 +235,7 @@ def _manifest(files, mean_landmarks):
 
 def _encoder():
     """The mean over time, then a random linear map."""
-    generator = np.random.default_rng(1)
-    weights = generator.normal(0, 0.3, (64, FEATURES)).astype(np.float32)
+    weights = _feature_weights()
     nodes = [
         ("ReduceMean", ["frames", "time_axis"], ["mean"], {"keepdims": 0}),
         ("Flatten", ["mean"], ["flat"], {}),
@@ -206,6 +243,26 @@ def _encoder():
     ]
     constants = {"time_axis": np.array([1]), "weights": weights}
     return _model(nodes, constants, [FRAMES], [FEATURE])
+
+
+def _feature_weights():
+    return np.random.default_rng(1).normal(0, 0.3, (64, FEATURES)).astype(np.float32)
+
+
+def _step():
+    """The mean of the call's frames; its state does nothing."""
+    nodes = [
+        ("ReduceMean", ["frames", "time_axis"], ["trunk"], {"keepdims": 1}),
+        ("Identity", ["position"], ["next_position"], {}),
+        ("Identity", ["one"], ["valid"], {}),
+    ]
+    return _model(nodes, {"time_axis": np.array([1]), "one": np.ones((1, 1), np.float32)}, STEP_IN, STEP_OUT)
+
+
+def _head():
+    """The encoder's linear map."""
+    nodes = [("Flatten", ["mean"], ["flat"], {}), ("MatMul", ["flat", "weights"], ["feature"], {})]
+    return _model(nodes, {"weights": _feature_weights()}, [MEAN], [FEATURE])
 
 
 def _decoder(mean_landmarks):

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_each_update_is_a_line_and_the_end_is_one(stream, call):
     code, out, err = stream(call)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "1.1 s draft: 1.0 s of speech, confidence 0.41"
+    assert lines[0] == "1.1 s draft: 1.0 s of speech, confidence 0.41, telephone sound"
     assert lines[-1].startswith("6.0 s end: ")
     assert any(" stable: " in line for line in lines)
 
@@ -59,6 +60,34 @@ def test_the_avatar_of_each_update_is_written(stream, call, tmp_path):
     assert code == 0
     assert written == [str(path) for path in sorted(folder.iterdir())]
     assert written[0].endswith("avatar-0001.svg")
+
+
+def test_the_avatar_is_drawn_again_and_again_as_it_moves(stream, call, tmp_path, monkeypatch):
+    from voxtoon.avatar import Avatar
+
+    path, drawn, save = tmp_path / "now.svg", [], Avatar.save
+
+    def saved(avatar, place):
+        drawn.append(avatar.parameters)
+        return save(avatar, place)
+
+    monkeypatch.setattr(Avatar, "save", saved)
+    code, out, _ = stream(call, "--json", "--avatar", path)
+    assert code == 0
+    assert len(drawn) > 2 * len(out.splitlines())
+    assert path.read_text() == Avatar(drawn[-1]).svg
+    steps = [
+        max(abs(value - before.numbers()[name]) for name, value in after.numbers().items())
+        for before, after in pairwise(drawn[:-1])
+    ]
+    assert max(steps) < 0.6  # of a range of 2, though random weights move a face all the way
+
+
+def test_a_channel_of_many_can_be_heard(stream, call):
+    samples = np.frombuffer(call, "<i2")
+    pair = np.column_stack([np.zeros_like(samples), samples]).tobytes()
+    assert stream(pair, "--channels", 2, "--channel", 1)[1] == stream(call)[1]
+    assert "0.0 s of speech" in stream(pair, "--channels", 2)[1]
 
 
 def test_updates_come_as_often_as_asked(stream, call):
@@ -103,6 +132,9 @@ def test_no_samples_are_no_update(stream, pcm):
         (("--format", "s24le"), "PCM format: got 's24le', expected s16le, f32le, mulaw, alaw"),
         (("--update-every", "0"), "update_every_speech_s: got 0.0, expected above 0 s"),
         (("--avatar-dir", "/dev/null/avatars"), "cannot make the folder"),
+        (("--avatar", "avatar.jpg"), "avatar file: got 'avatar.jpg', expected a name that ends in .svg"),
+        (("--avatar", "/nowhere/avatar.svg"), "cannot write /nowhere/avatar.svg: got no such folder"),
+        (("--channels", "2", "--channel", "2"), "channel 2: expected 0 to 1, for 2 channels"),
         (("--engine", "abacus"), "unknown engine"),
     ],
 )

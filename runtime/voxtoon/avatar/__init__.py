@@ -6,6 +6,7 @@ Face -> measurements (`measure`) -> parameters in [-1, 1] (`avatar_parameters`) 
 
 from voxtoon.avatar.drawing import Avatar, draw, draw_avatar, face_parameters
 from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, MEASUREMENTS, measure, measure_picture
+from voxtoon.avatar.morph import Morph, time_constant_s
 from voxtoon.avatar.parameters import (
     DEFAULT_GAIN,
     NEUTRAL,
@@ -23,6 +24,7 @@ __all__ = [
     "Avatar",
     "AvatarParameters",
     "AvatarStatistics",
+    "Morph",
     "avatar_parameters",
     "draw",
     "draw_avatar",
@@ -30,4 +32,5 @@ __all__ = [
     "measure",
     "measure_picture",
     "picture_parameters",
+    "time_constant_s",
 ]

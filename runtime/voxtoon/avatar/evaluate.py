@@ -58,9 +58,9 @@ def evaluate_colours(parameters: AvatarParameters, template: Template | None = N
     colours["skin"] = tones.get(parameters.skin, parameters.skin.upper())
     for slot, (axes, grid) in template.colour_grids.items():
         cells = _cell(axes, parameters.numbers())
-        colours[slot] = _blend([(weight, grid[i][j]) for weight, i, j in cells])
+        colours[slot] = blend([(weight, grid[i][j]) for weight, i, j in cells])
     for slot, (source, other, share) in template.mixes.items():
-        colours[slot] = _blend([(1 - share, colours[source]), (share, other)])
+        colours[slot] = blend([(1 - share, colours[source]), (share, other)])
     return colours
 
 
@@ -83,7 +83,7 @@ def _interval(stops: Sequence[float], value: float) -> tuple[int, float]:
     return index, (value - stops[index]) / (stops[index + 1] - stops[index])
 
 
-def _blend(parts: Sequence[tuple[float, str]]) -> str:
+def blend(parts: Sequence[tuple[float, str]]) -> str:
     """Weighted mean of colours, byte by byte, halves rounded up."""
     channels = [sum(weight * int(colour[at : at + 2], 16) for weight, colour in parts) for at in (1, 3, 5)]
     return "#" + "".join(f"{int(channel + 0.5):02X}" for channel in channels)
