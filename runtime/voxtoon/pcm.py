@@ -98,6 +98,12 @@ class PcmInput:
         """Forget the bytes of an unfinished sample."""
         self._rest = b""
 
+    def samples_in(self, chunk: Chunk) -> int:
+        """How many samples of a channel a chunk holds, at least; 0 where it cannot be told."""
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            return int(np.size(chunk)) // self._channels
+        return 0 if self._format is None else len(chunk) // (self._format.bytes_per_sample * self._channels)
+
     def push(self, chunk: Chunk) -> NDArray[np.float32]:
         """The samples of one channel that a chunk completes.
 

@@ -18,7 +18,7 @@ from .front_end import ClipFrontEnd, FrontEnd, FrontEndSpec, clip_front_end
 from .listener import Heard, Listener
 from .resample import MODEL_RATE_HZ, Resampler
 from .speech import SpeechDetector
-from .speech_gate import SpeechGate
+from .speech_gate import RUN_STRETCHES, SpeechGate
 from .streaming_encoder import StreamingEncoder, StreamingSpec
 from .talk_listener import TalkListener
 
@@ -169,26 +169,31 @@ class Pipeline:
         )
 
     def listener(self) -> Listener:
-        """A new listener with this bundle's encoder and speech detector."""
-        return Listener(
-            gate=self._speech_gate(),
-            encode=partial(self._encode, clip_front_end(self._front_end)),
-            clip_samples=self._front_end.clip_samples,
-        )
+        """A new listener for a recording."""
+        return self._listener_with(self._speech_gate(run_stretches=1))
 
     def call_listener(self) -> TalkListener | Listener:
         """A new listener for a call: one that computes each frame once, where the bundle has the parts."""
         spec, parts = StreamingSpec.from_manifest(self._manifest), self._manifest.streaming
+        gate = self._speech_gate(run_stretches=RUN_STRETCHES)
         if spec is None or parts is None:
-            return self.listener()
+            return self._listener_with(gate)
         return TalkListener(
-            gate=self._speech_gate(),
+            gate=gate,
             front_end=FrontEnd(self._front_end),
             encoder=StreamingEncoder(self._open(parts.step), self._open(parts.head), spec),
         )
 
-    def _speech_gate(self) -> SpeechGate:
-        return SpeechGate(SpeechDetector(self._open(self._speech_part).run), threshold=self._speech_threshold)
+    def _listener_with(self, gate: SpeechGate) -> Listener:
+        return Listener(
+            gate=gate,
+            encode=partial(self._encode, clip_front_end(self._front_end)),
+            clip_samples=self._front_end.clip_samples,
+        )
+
+    def _speech_gate(self, *, run_stretches: int) -> SpeechGate:
+        detector = SpeechDetector(self._open(self._speech_part).run)
+        return SpeechGate(detector, threshold=self._speech_threshold, run_stretches=run_stretches)
 
     def face_of(self, heard: Heard, *, exaggeration: float = 0.0) -> Face:
         """The face of what was heard, with its confidence."""

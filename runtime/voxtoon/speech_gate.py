@@ -25,11 +25,16 @@ class SpeechGate:
         Gives the probability of speech in each stretch.
     threshold
         Probability from which on a stretch may be speech.
+    run_stretches
+        How many in a row are speech; 1 for recordings, which are too short for mistakes to add up.
     """
 
-    def __init__(self, detector: SpeechDetector, *, threshold: float) -> None:
+    def __init__(
+        self, detector: SpeechDetector, *, threshold: float, run_stretches: int = RUN_STRETCHES
+    ) -> None:
         self._detector = detector
         self._threshold = threshold
+        self._least = run_stretches
         self.reset()
 
     def reset(self) -> None:
@@ -48,13 +53,13 @@ class SpeechGate:
         Returns
         -------
         int64 [n], n >= 0
-            0 where nobody speaks and while a run is too short; `RUN_STRETCHES` at the stretch that makes a
+            0 where nobody speaks and while a run is too short; ``run_stretches`` at the stretch that makes a
             run long enough, for it and those before; 1 at each further stretch of it.
         """
         loud = self._detector.push(samples) >= self._threshold
         counts = np.zeros(len(loud), np.int64)
         for index, speaks in enumerate(loud):
-            self._run = min(self._run + 1, RUN_STRETCHES + 1) if speaks else 0
-            if self._run >= RUN_STRETCHES:
-                counts[index] = RUN_STRETCHES if self._run == RUN_STRETCHES else 1
+            self._run = min(self._run + 1, self._least + 1) if speaks else 0
+            if self._run >= self._least:
+                counts[index] = self._least if self._run == self._least else 1
         return counts

@@ -148,6 +148,10 @@ class CallStream:
         """Seconds of speech in them."""
         return self._listener.speech_s
 
+    def seconds_in(self, chunk: Chunk) -> float:
+        """How long a chunk is, in seconds, at the rate of the last one."""
+        return self._input.samples_in(chunk) / self._resampler.from_hz
+
     def push(
         self, chunk: Chunk, *, at_s: float | None = None, sample_rate: int | None = None
     ) -> list[Update]:

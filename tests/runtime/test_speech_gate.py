@@ -9,7 +9,10 @@ from voxtoon.speech_gate import RUN_STRETCHES, SpeechGate
 
 
 def loud_is_speech(inputs):
-    return {"output": np.array([[inputs["input"][0, 64:].mean()]], np.float32), "stateN": inputs["state"]}
+    return {
+        "output": np.array([[inputs["input"][0, 64:].mean()]], np.float32),
+        "next_memory": inputs["memory"],
+    }
 
 
 def gate():

@@ -76,7 +76,7 @@ def test_without_streaming_parts_the_last_face_is_the_one_of_the_whole_call(tiny
         whole = pipeline.reconstruct(call, sample_rate=RATE_HZ)
         faces = hear(pipeline, call, [len(call)])
     np.testing.assert_array_equal(faces[-1].image, whole.image)
-    assert faces[-1].speech_s == whole.speech_s
+    assert faces[-1].speech_s == pytest.approx(whole.speech_s, abs=0.1)
     assert faces[-1].confidence == whole.confidence
 
 

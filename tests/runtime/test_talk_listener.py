@@ -61,7 +61,7 @@ SPEC = StreamingSpec(
 
 def loud_is_speech(inputs):
     loud = np.abs(inputs["input"][0, 64:]).mean() > 0.05
-    return {"output": np.array([[float(loud)]], np.float32), "stateN": inputs["state"]}
+    return {"output": np.array([[float(loud)]], np.float32), "next_memory": inputs["memory"]}
 
 
 def listener_with(step):

@@ -21,8 +21,13 @@ def to_svg(shapes: Sequence[Shape], template: Template) -> str:
     return "\n".join(lines) + "\n"
 
 
+def path_data(shape: Shape) -> str:
+    """Write the commands of a shape as the ``d`` of a path."""
+    return "".join(_command(command) for command in shape.commands)
+
+
 def _path(shape: Shape) -> str:
-    attributes = [f'id="{shape.id}"', f'd="{"".join(_command(command) for command in shape.commands)}"']
+    attributes = [f'id="{shape.id}"', f'd="{path_data(shape)}"']
     attributes.append(f'fill="{shape.fill or "none"}"')
     if shape.stroke:
         attributes.append(f'stroke="{shape.stroke}" stroke-width="{shape.width:g}"')

@@ -17,6 +17,7 @@ from voxtoon.errors import InputError, VoxtoonError
 COMMANDS: dict[str, str] = {
     "face": "draw the cartoon of the voice in a sound file",
     "stream": "the same, live, from PCM on standard input",
+    "listen": "the same, live, from the microphone, here or on a page",
     "inspect": "what a bundle or an artefact holds",
     "verify": "check every artefact of a bundle against its golden values",
     "systems": "the systems, variants and checkpoint layouts that can be exported",
