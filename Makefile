@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: help demo test lint format evaluate train bundle bench clean
+.PHONY: help demo test lint format evaluate train bundle bench android clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,5 +67,26 @@ bench: $(VENV)/.dev  ## the measurements of the README, against peers in the sam
 	@$(BIN)/python -m benchmarks.front_end
 	@$(BIN)/python -m benchmarks.first_avatar
 
+# Only the runtime is needed to write the vectors; a larger set that is there contains it.
+$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/pip
+	@test -e $(VENV)/.demo -o -e $(VENV)/.dev || { echo "== installing the runtime"; $(PIP) -e .; }
+	@touch $@
+
+MVN ?= mvn
+BRIDGE := $(OUT)/android
+
+android: $(VENV)/.runtime  ## the Android bridge: build, golden tests against the Python runtime, AAR, checks (JDK 17, Maven)
+	@rm -rf $(BRIDGE) && mkdir -p $(BRIDGE)
+	@echo "== 1/3 what the Kotlin is compared with: attacked bundles, golden vectors"
+	@$(BIN)/python tests/attacks/write_attacks.py $(BRIDGE)/attacks
+	@$(BIN)/python tests/bridge/write_vectors.py $(BRIDGE)/vectors --data $(DATA)
+	@echo "== 2/3 build and test"
+	@cd android_bridge && MAVEN_OPTS=-Xmx1g $(MVN) -B -ntp -q clean verify \
+		-Dvoxtoon.vectors=$(abspath $(BRIDGE)/vectors) -Dvoxtoon.attacks=$(abspath $(BRIDGE)/attacks)
+	@cp android_bridge/android/target/voxtoon-*.aar android_bridge/*/target/voxtoon-*-sources.jar $(BRIDGE)/
+	@echo "== 3/3 the AAR as a consumer meets it"
+	@$(BIN)/python android_bridge/check_aar.py $(BRIDGE)/voxtoon-*.aar
+	@echo "== made: $(BRIDGE)/voxtoon-*.aar and sources"
+
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(OUT) dist build
+	rm -rf $(VENV) $(OUT) dist build android_bridge/target android_bridge/*/target

@@ -4,7 +4,9 @@ import voxtoon.face.Face
 import voxtoon.voice.Confidence
 import voxtoon.voice.Resampler
 import voxtoon.voice.SampleSink
+import voxtoon.voice.Settling
 import voxtoon.voice.SpeechDetector
+import voxtoon.voice.angleDeg
 
 /** Where a call stands. */
 public enum class CallState {
@@ -14,21 +16,41 @@ public enum class CallState {
     /** There is a face, and it still changes. */
     DRAFT,
 
-    /** After 3 s of speech, once the face hardly moves from one update to the next; it may become a draft again. */
+    /** After 3 s of speech, once the feature has stopped moving; it may become a draft again. */
     STABLE,
+
+    /** The engine failed in the middle of the call, which is over. */
+    FAILED,
 }
 
+/** A face that became due. */
+internal class NewFace(
+    val face: Face,
+    val state: CallState,
+    val heardMs: Long,
+    val angleDeg: Double?,
+    val hasSecondVoice: Boolean,
+    val isFinal: Boolean,
+)
+
 /**
- * Faces of a call, one for each further stretch of speech; memory does not grow with the call.
+ * Faces of a call, one for each further stretch of speech, or of a recording, one at its end; memory does not grow.
  *
  * For one thread. However the call is cut into chunks, the faces are the same, and the last one is that of the whole call.
  */
-internal class CallSession(private val pipeline: Pipeline, private val options: Options, rateHz: Int, private val update: (Face, CallState, Boolean) -> Unit) {
-    private val listener = pipeline.listener()
+internal class CallSession(
+    private val pipeline: Pipeline,
+    private val options: Options,
+    rateHz: Int,
+    private val isRecording: Boolean,
+    private val told: (NewFace) -> Unit,
+) {
+    private val listener = if (isRecording) pipeline.listener() else pipeline.callListener()
+    private val settling = Settling()
     private var resampler = Resampler(rateHz)
     private var dueS = options.firstUpdateSpeechMs / 1000.0
     private var last: Face? = null
-    private var state = CallState.LISTENING
+    private var voicesTold = 0
     private val hear = SampleSink { samples, offset, length -> hear(samples, offset, length, inSteps = true) }
 
     /** Milliseconds of the call that were heard. */
@@ -59,7 +81,7 @@ internal class CallSession(private val pipeline: Pipeline, private val options: 
             val step = minOf(length - read, window - (listener.samples % window).toInt())
             listener.push(samples, offset + read, step)
             read += step
-            if (listener.speechS >= dueS) {
+            if (!isRecording && listener.speechS >= dueS) {
                 update(isFinal = false)
                 dueS = listener.speechS + options.updateEverySpeechMs / 1000.0
             }
@@ -68,35 +90,16 @@ internal class CallSession(private val pipeline: Pipeline, private val options: 
 
     private fun update(isFinal: Boolean) {
         val face = pipeline.face(listener.heard())
-        val before = last
-        state = when {
+        val settled = settling.settled(face.feature, face.speechS)
+        val state = when {
             face.confidence < Confidence.FLOOR -> CallState.LISTENING
-            before != null && standsStill(face, before) && face.speechS >= STABLE_SPEECH_S -> CallState.STABLE
+            settled -> CallState.STABLE
             else -> CallState.DRAFT
         }
+        val before = last
+        val hasSecondVoice = listener.otherVoices > voicesTold
         last = face
-        update(face, state, isFinal)
-    }
-
-    private companion object {
-        const val STABLE_SPEECH_S = 3.0
-
-        /** Root mean square over the landmarks: an eighth of how far faces lie from the mean face. */
-        const val STABLE_MOVE_PX = 0.5
-
-        /** Root mean square over the pixels of a picture without landmarks: five steps of 255. */
-        const val STABLE_CHANGE = 0.02
-
-        /** Whether a face has hardly changed: its landmarks or, where it has none, its picture. */
-        fun standsStill(face: Face, before: Face): Boolean {
-            val points = face.landmarks
-            val pointsBefore = before.landmarks
-            if (points == null || pointsBefore == null) {
-                return meanSquare(face.image.rgb, before.image.rgb) < STABLE_CHANGE * STABLE_CHANGE
-            }
-            return 2 * meanSquare(points, pointsBefore) < STABLE_MOVE_PX * STABLE_MOVE_PX
-        }
-
-        fun meanSquare(a: FloatArray, b: FloatArray): Double = a.indices.sumOf { (a[it].toDouble() - b[it]).let { d -> d * d } } / a.size
+        voicesTold = listener.otherVoices
+        told(NewFace(face, state, heardMs, before?.let { angleDeg(face.feature, it.feature) }, hasSecondVoice, isFinal))
     }
 }

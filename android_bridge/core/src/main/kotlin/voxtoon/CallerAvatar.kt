@@ -93,14 +93,14 @@ public class CallerAvatar private constructor(private val pipeline: Pipeline, pr
      * @throws InputException when the format is none, or this is closed.
      */
     @JvmOverloads
-    public fun newCall(callId: String, format: PcmFormat = PcmFormat()): VoiceStream = open(callId, format, waits = false)
+    public fun newCall(callId: String, format: PcmFormat = PcmFormat()): VoiceStream = open(callId, format, waits = false, isRecording = false)
 
     /**
-     * A recording, a voicemail for instance: as a call, but `push` waits for room instead of dropping sound, so that it
-     * can be fed as fast as it can be read.
+     * A recording, a voicemail for instance: it has one face, at its end, and `push` waits for room instead of dropping
+     * sound, so that it can be fed as fast as it can be read.
      */
     @JvmOverloads
-    public fun newRecording(id: String, format: PcmFormat = PcmFormat()): VoiceStream = open(id, format, waits = true)
+    public fun newRecording(id: String, format: PcmFormat = PcmFormat()): VoiceStream = open(id, format, waits = true, isRecording = true)
 
     /** Ends all calls and gives the model back. Closing twice is fine; returns at once. */
     override fun close() {
@@ -108,9 +108,9 @@ public class CallerAvatar private constructor(private val pipeline: Pipeline, pr
         LockSupport.unpark(thread)
     }
 
-    private fun open(id: String, format: PcmFormat, waits: Boolean): VoiceStream {
+    internal fun open(id: String, format: PcmFormat, waits: Boolean, isRecording: Boolean): VoiceStream {
         if (isClosed) throw InputException("the model is closed", hint = "load it again")
-        return QueuedStream(id, format, pipeline, options, waits, wake = { LockSupport.unpark(thread) }, forget = { calls.remove(it) }).also(calls::add)
+        return QueuedStream(id, format, pipeline, options, waits, isRecording, wake = { LockSupport.unpark(thread) }, forget = { calls.remove(it) }).also(calls::add)
     }
 
     private fun listen() {

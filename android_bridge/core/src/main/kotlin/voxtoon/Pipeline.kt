@@ -11,10 +11,15 @@ import voxtoon.engine.Tensor
 import voxtoon.face.Face
 import voxtoon.voice.Confidence
 import voxtoon.voice.DESCRIPTOR
+import voxtoon.voice.FrontEnd
 import voxtoon.voice.Heard
 import voxtoon.voice.Listener
 import voxtoon.voice.Resampler
 import voxtoon.voice.SpeechDetector
+import voxtoon.voice.SpeechGate
+import voxtoon.voice.StreamingParts
+import voxtoon.voice.TalkListener
+import voxtoon.voice.VoiceListener
 import voxtoon.voice.clipFrames
 import voxtoon.voice.distance
 
@@ -50,10 +55,24 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
 
     /** Reads and loads everything that a call needs, so that the first one does not wait for it. */
     fun loadAll() {
-        for (part in listOf(speech.part, "encoder", "decoder")) session(part)
+        val heard = manifest.streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
+        for (part in heard + speech.part + "decoder") session(part)
     }
 
-    fun listener() = Listener(SpeechDetector(session(speech.part)), ::encode, manifest.frontEnd.clipSamples, speech.threshold)
+    /** For a recording. */
+    fun listener(): VoiceListener = listener(gate(leastRun = 1))
+
+    /** For a call: one that computes each frame once, where the bundle has the parts. */
+    fun callListener(): VoiceListener {
+        val gate = gate(SpeechGate.LEAST_RUN)
+        val plan = manifest.streaming ?: return listener(gate)
+        val parts = StreamingParts(session(plan.step), session(plan.head), manifest.part(plan.step), plan)
+        return TalkListener(gate, FrontEnd(manifest.frontEnd), parts, frames)
+    }
+
+    private fun listener(gate: SpeechGate) = Listener(gate, ::encode, manifest.frontEnd.clipSamples)
+
+    private fun gate(leastRun: Int) = SpeechGate(SpeechDetector(session(speech.part)), speech.threshold, leastRun)
 
     /** The face of what was heard, with its confidence. */
     fun face(heard: Heard): Face {

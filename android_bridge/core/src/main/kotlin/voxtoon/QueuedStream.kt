@@ -2,7 +2,6 @@ package voxtoon
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import voxtoon.face.Face
 
 /**
  * A call as two threads see it: the pushing one fills a ring, the listening one empties it into a [CallSession].
@@ -15,6 +14,7 @@ internal class QueuedStream(
     private val pipeline: Pipeline,
     private val options: Options,
     private val waits: Boolean,
+    private val isRecording: Boolean,
     private val wake: () -> Unit,
     private val forget: (QueuedStream) -> Unit,
 ) : VoiceStream {
@@ -35,6 +35,10 @@ internal class QueuedStream(
 
     @Volatile
     override var latest: AvatarUpdate? = null
+        private set
+
+    @Volatile
+    override var state = CallState.LISTENING
         private set
 
     @Volatile
@@ -156,19 +160,22 @@ internal class QueuedStream(
 
     private fun hear(chunk: FloatArray, length: Int, newRate: Int, isLast: Boolean) {
         val session = session?.also { if (newRate > 0) it.changeRate(newRate) }
-            ?: CallSession(pipeline, options, newRate, ::update).also { session = it }
+            ?: CallSession(pipeline, options, newRate, isRecording, ::update).also { session = it }
         session.push(chunk, length)
         if (isLast) session.finish()
     }
 
-    private fun update(face: Face, state: CallState, isFinal: Boolean) {
+    private fun update(new: NewFace) {
+        val face = new.face
         val update = AvatarUpdate(
-            callId, state,
-            speechMs = Math.round(1000 * face.speechS), heardMs = session?.heardMs ?: 0,
-            confidence = face.confidence, reason = face.reason, isNarrowband = face.narrowband, isFinal = isFinal,
+            callId, new.state,
+            speechMs = Math.round(1000 * face.speechS), heardMs = new.heardMs,
+            confidence = face.confidence, reason = face.reason, isNarrowband = face.narrowband,
+            angleDeg = new.angleDeg, hasSecondVoice = new.hasSecondVoice, isFinal = new.isFinal,
             parameters = pipeline.parameters(face, options.style), face = face,
         )
         latest = update
+        state = new.state
         tell { onUpdate(update) }
     }
 
@@ -192,6 +199,7 @@ internal class QueuedStream(
     }
 
     private fun fail(error: VoxtoonException) {
+        state = CallState.FAILED
         synchronized(lock) { end(error) }
         tell { onError(error) }
     }

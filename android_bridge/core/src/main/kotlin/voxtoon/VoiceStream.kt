@@ -39,6 +39,8 @@ public data class PcmFormat(val sampleRateHz: Int = 48_000, val channels: Int = 
  * @property reason why the confidence is what it is.
  * @property isNarrowband whether the voice comes through a telephone line, which takes from the confidence nothing but
  *   should be said.
+ * @property angleDeg between the features of this face and of the one before; null for the first.
+ * @property hasSecondVoice whether somebody else was heard since the update before; the face is still that of all of it.
  * @property isFinal whether the call has ended with it.
  * @property parameters what the avatar is drawn from.
  * @property face what was decoded of the voice.
@@ -51,6 +53,8 @@ public class AvatarUpdate internal constructor(
     public val confidence: Double,
     public val reason: Reason,
     public val isNarrowband: Boolean,
+    public val angleDeg: Double?,
+    public val hasSecondVoice: Boolean,
     public val isFinal: Boolean,
     public val parameters: AvatarParameters,
     public val face: Face,
@@ -76,6 +80,9 @@ public fun interface Listener {
 public interface VoiceStream : AutoCloseable {
     /** Who is told of faces; the last one set. A face that is already there is told at once. */
     public fun setListener(listener: Listener?)
+
+    /** Where the call stands. */
+    public val state: CallState
 
     /** The last face, null before the first. */
     public val latest: AvatarUpdate?

@@ -56,13 +56,6 @@ public data class AvatarParameters(
         checkSkin(skin)
     }
 
-    /** The parameters a [share] of the way to [other], which decides the skin: what an animation draws between two updates. */
-    public fun towards(other: AvatarParameters, share: Double): AvatarParameters {
-        val part = share.coerceIn(0.0, 1.0)
-        val mixed = other.numbers.mapValues { (name, value) -> numbers.getValue(name).let { it + part * (value - it) }.coerceIn(-1.0, 1.0) }
-        return of(mixed, other.skin)
-    }
-
     /** JSON that [fromJson], and Python's `AvatarParameters.from_json`, turn back into equal parameters. */
     public fun toJson(): String = numbers.entries.joinToString(", ", "{", ", \"skin\": \"$skin\"}") { (name, value) -> "\"$name\": $value" }
 

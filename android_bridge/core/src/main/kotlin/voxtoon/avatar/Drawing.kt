@@ -157,7 +157,7 @@ private fun interval(stops: DoubleArray, value: Double): Pair<Int, Double> {
 }
 
 /** Weighted mean of colours, byte by byte, halves rounded up. */
-private fun blend(parts: List<Pair<Double, String>>): String = listOf(1, 3, 5).joinToString("", "#") { at ->
+internal fun blend(parts: List<Pair<Double, String>>): String = listOf(1, 3, 5).joinToString("", "#") { at ->
     var channel = 0.0
     for ((weight, colour) in parts) channel += weight * colour.substring(at, at + 2).toInt(16)
     "%02X".format((channel + 0.5).toInt())

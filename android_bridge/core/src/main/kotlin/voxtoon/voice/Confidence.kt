@@ -64,6 +64,8 @@ private const val LEVEL = 0.1 // level the loud frames are brought to, so that t
 private const val SILENCE_DB = -60.0
 private const val LEVEL_SAMPLES = 160
 
+internal const val DESCRIPTOR_SIZE = 40
+
 /** Name of [domainDescriptor] in a manifest. */
 internal const val DESCRIPTOR = "log_mel_mean_std"
 
@@ -102,6 +104,13 @@ internal fun domainDescriptor(samples: FloatArray): DoubleArray {
 /** Seconds of a 16 kHz signal, in steps of 10 ms, louder than -60 dB of full scale. */
 internal fun soundSeconds(samples: FloatArray, length: Int): Double =
     levels(samples, length).count { it > 10.0.pow(SILENCE_DB / 20) } / 100.0
+
+/** Whether a signal is louder than -60 dB of full scale. */
+internal fun isSound(samples: FloatArray): Boolean {
+    var energy = 0.0
+    for (sample in samples) energy += sample.toDouble() * sample
+    return energy > 10.0.pow(SILENCE_DB / 10) * samples.size
+}
 
 private fun telephoneBands(): IntRange {
     val spec = FrontEndSpec.logMel

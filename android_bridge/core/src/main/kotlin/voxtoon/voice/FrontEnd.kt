@@ -19,7 +19,7 @@ public fun interface FrameSink {
  *
  * @param spec of a spectral kind.
  */
-public class FrontEnd(private val spec: FrontEndSpec) {
+public class FrontEnd(internal val spec: FrontEndSpec) {
     private val windowSamples = given(spec.windowSamples)
     private val hop = given(spec.hopSamples)
     private val window = DoubleArray(windowSamples) { (0.5 - 0.5 * cos(2 * PI * it / windowSamples)) / spec.inputScale }

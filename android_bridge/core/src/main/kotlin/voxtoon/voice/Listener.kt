@@ -25,11 +25,10 @@ internal class Heard(
  * is shorter, count only where there is no other. However the signal is cut into calls, what was heard is the same.
  */
 internal class Listener(
-    private val detector: SpeechDetector,
+    private val gate: SpeechGate,
     private val encode: (FloatArray) -> FloatArray,
     private val clipSamples: Int,
-    private val threshold: Double,
-) {
+) : VoiceListener {
     private class Window(val feature: FloatArray, val descriptor: DoubleArray, val speechS: Double, val narrowband: Boolean)
 
     private val clip = FloatArray(clipSamples)
@@ -42,37 +41,33 @@ internal class Listener(
     // Counted in the detector's windows of 32 ms: sums of seconds would depend on how the signal is cut.
     private var speechWindows = 0
     private var clipSpeechWindows = 0
-    private val countSpeech = ProbabilitySink { probability ->
-        if (probability >= threshold) {
-            speechWindows++
-            clipSpeechWindows++
-        }
-    }
 
-    /** Samples that came. */
-    var samples = 0L
+    override var samples = 0L
         private set
 
-    /** Seconds of speech in them. */
-    val speechS: Double get() = seconds(speechWindows)
+    override val speechS: Double get() = seconds(speechWindows)
 
-    /** Hears some more samples, any number of them. */
-    fun push(chunk: FloatArray, offset: Int, length: Int) {
+    /** Windows are too long to tell. */
+    override val otherVoices: Int get() = 0
+
+    override fun push(chunk: FloatArray, offset: Int, length: Int) {
         samples += length
         var read = 0
         while (read < length) {
             val piece = minOf(length - read, clipSamples - filled)
             System.arraycopy(chunk, offset + read, clip, filled, piece)
             // A window of the detector that straddles two clips belongs to the one it ends in.
-            detector.push(chunk, offset + read, piece, countSpeech)
+            val speech = gate.push(chunk, offset + read, piece)
+            speechWindows += speech
+            clipSpeechWindows += speech
             read += piece
             filled += piece
             if (filled == clipSamples) closeWindow()
         }
     }
 
-    /** What was heard so far, the unfinished window included; at least one sample must have come. */
-    fun heard(): Heard {
+    /** The unfinished window is included; at least one sample must have come. */
+    override fun heard(): Heard {
         val windows = if (clipSpeechWindows > 0) bestOf(best + listen(filled)) else best
         val chosen = windows.filter { it.speechS >= leastSpeechS }.ifEmpty { windows }
             .ifEmpty { listOf(listen(if (filled > 0) filled else clipSamples)) } // nobody spoke: still a face, of no confidence

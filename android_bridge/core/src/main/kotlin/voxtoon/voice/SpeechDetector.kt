@@ -12,17 +12,17 @@ public fun interface ProbabilitySink {
  * Probability of speech in each window of 512 samples at 16 kHz, by the Silero network of a bundle.
  *
  * The network sees each window with the 64 samples before it. Without them it runs too, and silently misses speech; so
- * they belong to the state kept here.
+ * they are kept here beside its memory.
  */
 public class SpeechDetector(private val session: Session) {
     private val input = Tensor.zeros(longArrayOf(1, CONTEXT_SAMPLES + WINDOW_SAMPLES.toLong()))
-    private var state = Tensor.zeros(longArrayOf(2, 1, 128))
+    private var memory = Tensor.zeros(MEMORY_SHAPE)
     private var filled = CONTEXT_SAMPLES
 
     /** Forgets what was heard. */
     public fun reset() {
         input.values.fill(0f)
-        state = Tensor.zeros(longArrayOf(2, 1, 128))
+        memory = Tensor.zeros(MEMORY_SHAPE)
         filled = CONTEXT_SAMPLES
     }
 
@@ -36,8 +36,8 @@ public class SpeechDetector(private val session: Session) {
             read += piece
             filled += piece
             if (filled == input.values.size) {
-                val outputs = session.run(mapOf("input" to input, "memory" to state))
-                state = outputs.getValue("next_memory")
+                val outputs = session.run(mapOf("input" to input, "memory" to memory))
+                memory = outputs.getValue("next_memory")
                 System.arraycopy(input.values, WINDOW_SAMPLES, input.values, 0, CONTEXT_SAMPLES)
                 filled = CONTEXT_SAMPLES
                 sink.take(outputs.getValue("output").values[0])
@@ -48,6 +48,7 @@ public class SpeechDetector(private val session: Session) {
     public companion object {
         public const val WINDOW_SAMPLES: Int = 512
         internal const val CONTEXT_SAMPLES = 64
+        private val MEMORY_SHAPE = longArrayOf(2, 1, 128)
     }
 }
 

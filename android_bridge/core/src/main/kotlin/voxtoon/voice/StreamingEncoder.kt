@@ -1,124 +1,99 @@
 package voxtoon.voice
 
-import voxtoon.InputException
+import voxtoon.CheckException
 import voxtoon.bundle.Part
 import voxtoon.bundle.Streaming
 import voxtoon.engine.Session
 import voxtoon.engine.Tensor
 
+/** Takes outputs of the encoder before its mean over time; the values are the caller's. */
+internal fun interface OutputSink {
+    fun take(output: FloatArray)
+}
+
+/** The two parts that are the encoder on a stream, loaded, and how frames and outputs meet (see `docs/streaming.md`). */
+internal class StreamingParts(val step: Session, val head: Session, stepPart: Part, val plan: Streaming) {
+    private val shapes = stepPart.inputs.associate { input -> input.name to LongArray(input.shape.size) { input.shape[it]!!.toLong() } }
+
+    /** Every input of the step but the frames, as a stream begins. */
+    val zeros: Map<String, Tensor> = (shapes - "frames").mapValues { (name, shape) ->
+        Tensor.zeros(shape, step.inputTypes[name] ?: throw CheckException("the artefact of ${stepPart.name}", got = "no input $name", hint = "export the bundle again"))
+    }
+    val framesShape: LongArray = shapes.getValue("frames")
+    val frameSize: Int = framesShape.drop(2).fold(1L, Long::times).toInt()
+    private val trunk = stepPart.outputs.first { it.name == "trunk" }.shape.drop(2).map { it!!.toLong() }
+    private val outputShape: LongArray = longArrayOf(1, 1) + trunk
+    val outputSize: Int = trunk.fold(1L, Long::times).toInt()
+
+    /** Outputs that so many frames complete. */
+    fun outputCount(frames: Int): Int = maxOf(0, Math.floorDiv(frames - plan.firstOutputFrames, plan.strideFrames) + 1)
+
+    /** What the head makes of a mean of outputs. */
+    fun featureOf(mean: DoubleArray): FloatArray =
+        head.run(mapOf("mean" to Tensor(outputShape, FloatArray(mean.size) { mean[it].toFloat() }))).getValue("feature").values
+}
+
 /**
- * Runs the parts `encoder_step` and `head` on one stream: no frame is computed twice, and memory does not grow.
+ * An encoder that takes its frames as they come: no frame is computed twice, and memory does not grow.
  *
- * What it has made of a stream at any moment is what the encoder makes of the same frames as one recording
- * (`docs/streaming.md`). The sessions may serve any number of encoders; one encoder belongs to one thread at a time.
+ * What it has made of a stream at any moment is what the encoder makes of the same frames as one recording. The parts may
+ * serve any number of encoders; one encoder belongs to one thread at a time.
  */
-public class StreamingEncoder(private val step: Session, private val head: Session, stepPart: Part, private val plan: Streaming) {
-    private val frameShape = fixed(stepPart, "frames")
-    private val frameSize = frameShape.drop(2).fold(1) { product, length -> product * length.toInt() }
-    private val stateShapes = stepPart.inputs.filter { it.name != "frames" }.associate { it.name to fixed(stepPart, it.name) }
-    private val zeros = stateShapes.mapValues { (name, shape) -> Tensor.zeros(shape, step.inputTypes.getValue(name)) }
-    private val call = FloatArray(plan.framesPerCall * frameSize)
-    private var states = zeros
-    private var filled = plan.leadFrames
-    private var total: DoubleArray? = null
-    private var outputShape = longArrayOf()
-    private var count = 0
-    private var known: FloatArray? = null
+internal class StreamingEncoder(private val parts: StreamingParts) {
+    private val size = parts.frameSize
+    private var call = FloatArray(parts.plan.framesPerCall * size)
+    private var states = parts.zeros
+    private var filled = parts.plan.leadFrames
 
     /** Frames that came. */
-    public var frames: Long = 0
+    var frames = 0
+        private set
+
+    /** Outputs that came of them. */
+    var count = 0
+        private set
+
+    /** The sum of these outputs. */
+    var total = DoubleArray(parts.outputSize)
         private set
 
     /** Starts anew. */
-    public fun reset() {
+    fun reset() {
         call.fill(0f)
-        states = zeros
-        filled = plan.leadFrames
-        total = null
-        count = 0
-        known = null
+        states = parts.zeros
+        filled = parts.plan.leadFrames
         frames = 0
+        count = 0
+        total = DoubleArray(parts.outputSize)
     }
 
-    /**
-     * Takes one frame, of the first `frameSize` values of [frame].
-     *
-     * @throws voxtoon.CheckException when the engine fails; it is then as if the frame had not come.
-     */
-    public fun push(frame: FloatArray) {
-        System.arraycopy(frame, 0, call, filled * frameSize, frameSize)
-        if (filled + 1 == plan.framesPerCall) {
-            val outputs = step.run(inputs(call))
-            add(outputs, limit = Int.MAX_VALUE)
-            states = stateShapes.keys.associateWith { outputs.getValue("next_$it") }
-            filled = 0
-        } else {
-            filled++
-        }
+    /** Another encoder at the same place of the same stream. */
+    fun copy(): StreamingEncoder = StreamingEncoder(parts).also {
+        it.call = call.copyOf()
+        it.states = states // never written to
+        it.filled = filled
+        it.frames = frames
+        it.count = count
+        it.total = total.copyOf()
+    }
+
+    /** Takes the frame that begins at [offset], and gives [sink] the outputs that it completes. */
+    fun push(values: FloatArray, offset: Int, sink: OutputSink?) {
+        System.arraycopy(values, offset, call, filled * size, size)
+        filled++
         frames++
-    }
-
-    /** Whether enough frames came for [feature]. */
-    public val isReady: Boolean get() = frames >= plan.firstOutputFrames
-
-    /**
-     * What the encoder makes of all frames so far, as if the recording ended here.
-     *
-     * As long as no output has come since it was last asked for, this costs nothing.
-     *
-     * @throws InputException when fewer frames came than one output sees.
-     */
-    public fun feature(): FloatArray {
-        if (!isReady) throw InputException("too short for a feature", got = "$frames frames", expected = "at least ${plan.firstOutputFrames}")
-        val due = ((frames - plan.firstOutputFrames) / plan.strideFrames + 1).toInt()
-        known?.takeIf { due == count }?.let { return it.copyOf() }
-        val mean = if (due > count) meanWithRest(due) else meanOf(total!!, count)
-        val feature = head.run(mapOf("mean" to mean)).getValue("feature").values
-        if (due == count) known = feature
-        return feature.copyOf()
-    }
-
-    /** Outputs that are complete in a call that is not full: its other frames are zeros, and its other outputs are left. */
-    private fun meanWithRest(due: Int): Tensor {
-        val rest = FloatArray(call.size)
-        System.arraycopy(call, 0, rest, 0, filled * frameSize)
-        val totalBefore = total?.copyOf()
-        val countBefore = count
-        try {
-            add(step.run(inputs(rest)), limit = due - count)
-            return meanOf(total!!, count)
-        } finally {
-            total = totalBefore
-            count = countBefore
-        }
-    }
-
-    private fun inputs(frames: FloatArray): Map<String, Tensor> = states + ("frames" to Tensor(frameShape, frames))
-
-    private fun add(outputs: Map<String, Tensor>, limit: Int) {
-        val trunk = outputs.getValue("trunk")
+        if (filled < parts.plan.framesPerCall) return
+        filled = 0
+        val outputs = parts.step.run(states + ("frames" to Tensor(parts.framesShape, call)))
+        states = parts.zeros.keys.associateWith { outputs.getValue("next_$it") }
+        val trunk = outputs.getValue("trunk").values
         val valid = outputs.getValue("valid").values
-        val size = trunk.values.size / valid.size
-        var left = limit
-        for (index in valid.indices) {
-            if (valid[index] <= 0 || left == 0) continue
-            left--
-            outputShape = longArrayOf(1, 1) + trunk.shape.drop(2)
-            val sum = total ?: DoubleArray(size).also { total = it }
-            for (k in 0 until size) sum[k] += trunk.values[index * size + k].toDouble()
-            count++
-            known = null
-        }
+        for (index in valid.indices) if (valid[index] > 0) add(trunk.copyOfRange(index * total.size, (index + 1) * total.size), sink)
     }
 
-    private fun meanOf(total: DoubleArray, count: Int) = Tensor(outputShape, FloatArray(total.size) { (total[it] / count).toFloat() })
-
-    private companion object {
-        fun fixed(part: Part, name: String): LongArray {
-            val tensor = part.inputs.find { it.name == name }
-                ?: throw InputException("part ${part.name}", got = part.inputs.joinToString { it.name }, expected = "an input $name")
-            return tensor.shape.map { it?.toLong() ?: throw InputException("part ${part.name}, input $name", got = "a free length", expected = "a fixed one") }
-                .toLongArray()
-        }
+    private fun add(output: FloatArray, sink: OutputSink?) {
+        for (k in total.indices) total[k] += output[k].toDouble()
+        count++
+        sink?.take(output)
     }
 }

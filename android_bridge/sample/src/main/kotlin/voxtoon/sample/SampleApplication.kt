@@ -1,0 +1,50 @@
+package voxtoon.sample
+
+import android.app.Application
+import android.app.NotificationChannel
+import android.app.NotificationManager
+import android.os.Build
+import java.util.concurrent.Callable
+import java.util.concurrent.Executors
+import java.util.concurrent.Future
+import voxtoon.CallerAvatar
+import voxtoon.Options
+import voxtoon.android.NeedsApi
+import voxtoon.android.Voxtoon
+import voxtoon.avatar.Hair
+import voxtoon.avatar.Style
+
+/** Loads the model once, in the background, for all screens. */
+class SampleApplication : Application() {
+    private val background = Executors.newSingleThreadExecutor()
+
+    /** The loaded model; waiting for it is not for the main thread. */
+    lateinit var avatars: Future<CallerAvatar>
+        private set
+
+    override fun onCreate() {
+        super.onCreate()
+        avatars = background.submit(Callable { Voxtoon.load(this, options = Options(style = style(), callbacks = Voxtoon.MAIN_THREAD)) })
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) makeChannel()
+    }
+
+    /** Runs something that may wait. */
+    fun inBackground(action: () -> Unit) {
+        background.execute(action)
+    }
+
+    private fun style(): Style {
+        val isNeutral = getSharedPreferences(SettingsActivity.SETTINGS, MODE_PRIVATE).getBoolean(SettingsActivity.NEUTRAL_HAIR, false)
+        return Style(hair = if (isNeutral) Hair.NEUTRAL else Hair.RECONSTRUCTED)
+    }
+
+    @NeedsApi(26)
+    private fun makeChannel() {
+        val channel = NotificationChannel(CALLS, getString(R.string.calls), NotificationManager.IMPORTANCE_HIGH)
+        getSystemService(NotificationManager::class.java)?.createNotificationChannel(channel)
+    }
+
+    companion object {
+        const val CALLS = "calls"
+    }
+}
