@@ -54,14 +54,16 @@ lint: $(VENV)/.dev  ## ruff and mypy --strict
 format: $(VENV)/.dev  ## let ruff format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-evaluate: $(VENV)/.dev  ## the paper's tables for the default bundle, on the speakers kept out of DATA
-	@$(BIN)/voxtoon evaluate runtime/voxtoon/data/default.voxtoon --data $(DATA)
+evaluate: $(VENV)/.dev  ## the paper's tables for the default model, on the speakers kept out of DATA
+	@mkdir -p $(OUT)
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) -o $(OUT)/evaluate.voxtoon
+	@$(BIN)/voxtoon evaluate $(OUT)/evaluate.voxtoon --data $(DATA)
 
 train: $(VENV)/.dev  ## train the default model again from DATA
 	@$(BIN)/python -m recipes.train --data $(DATA) --out $(CHECKPOINT)
 
-bundle: $(VENV)/.demo  ## write the embedded default bundle from CHECKPOINT
-	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --to onnx --precision fp32 -o runtime/voxtoon/data/default.voxtoon
+bundle: $(VENV)/.dev  ## write the embedded int8 bundle from CHECKPOINT, calibrated and judged on DATA
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision int8 --calibrate $(DATA) -o runtime/voxtoon/data/default.voxtoon
 
 bench: $(VENV)/.dev  ## the measurements of the README, against peers in the same run
 	@$(BIN)/python -m benchmarks.front_end

@@ -14,6 +14,7 @@ UNKNOWN_LICENCE: Final = "unknown: ask whoever made the checkpoint"
 INTENDED_USE: Final = (
     "Research and demonstration: a cartoon of a caller, drawn on the device. A cartoon, not a likeness."
 )
+_PARITY: Final = "## Parity"
 LIMITS: Final = (
     "A voice does not tell what a person looks like: the face is an average one that fits the voice. It must "
     "not be used to recognise, judge or describe anybody. For a voice unlike those of training it is void."
@@ -51,9 +52,18 @@ def render(checkpoint: Checkpoint, artefacts: Sequence[Artefact], clips: Sequenc
         f"## Limits\n\n{declared.limits}",
         f"## Licence\n\n{declared.licence}",
         *(f"## {_title(name)}\n\n{_markdown(value)}" for name, value in rest.items()),
-        f"## Parity\n\nChecked on {', '.join(clips)}.\n\n{_parity_table(artefacts)}",
+        f"{_PARITY}\n\nChecked on {', '.join(clips)}.",
     ]
-    return "\n\n".join(sections) + "\n"
+    return with_artefacts("\n\n".join(sections), artefacts)
+
+
+def with_artefacts(card: str, artefacts: Sequence[Artefact]) -> str:
+    """Return a card with the measured figures of these artefacts, in the place of those that it has."""
+    before, section, rest = card.partition(_PARITY)
+    if not section:  # somebody else's card
+        return card
+    checked = rest.strip().partition("\n\n")[0]
+    return f"{before}{section}\n\n{checked}\n\n{_parity_table(artefacts)}\n"
 
 
 def _title(name: str) -> str:

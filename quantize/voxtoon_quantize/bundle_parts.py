@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from voxtoon import manifest
 from voxtoon.bundle import Bundle
@@ -13,6 +13,7 @@ from voxtoon.engines import ENGINES
 from voxtoon.errors import InputError
 from voxtoon_export.bundle_writer import ZIP_SUFFIX, write_bundle
 from voxtoon_export.lowering import format_named
+from voxtoon_export.model_card import with_artefacts
 
 from .formats import FloatPart, QuantizedFormat
 from .recipe import Recipe
@@ -20,6 +21,10 @@ from .report import INT8, UNVERIFIED, PartReport
 
 if TYPE_CHECKING:
     from voxtoon_export.lowering import Content
+
+
+OF_MACHINE: Final = "faster"
+"""A figure that is not kept: it is of one machine, and the same recordings must make the same bundle."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,21 @@ class Made:
 
 
 def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPart]:
-    """Return the parts of a bundle that can be quantized: all that run on the device but the speech detector.
+    """Return the parts of a bundle that can be quantized: what makes a face of frames.
+
+    Neither the speech detector, nor the parts that are the encoder on a stream, whose inputs no folder of
+    recordings has.
 
     Raises
     ------
     InputError
         One of them has no float32 artefact of the format.
     """
-    activity = bundle.manifest.voice_activity
+    others = _other_parts(bundle.manifest)
     takes_folders = ENGINES[format_named(quantized.name).engine].takes_folders
     found = {}
     for part in bundle.manifest.parts:
-        if part.role != "runtime" or (activity is not None and activity.part == part.name):
+        if part.role != "runtime" or part.name in others:
             continue
         held = {(item.format, item.precision): item.file for item in bundle.manifest.artefacts_of(part.name)}
         file = held.get((quantized.name, "fp32"))
@@ -73,24 +81,53 @@ def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPa
     return found
 
 
-def write_with(bundle: Bundle, place: Path, made: Sequence[Made]) -> None:
-    """Write the bundle with new artefacts: whole, or not at all; those of int8 that it had give way."""
+def _other_parts(described: manifest.Manifest) -> set[str]:
+    """Parts of the runtime that nothing here quantizes."""
+    found = set()
+    if described.voice_activity is not None:
+        found.add(described.voice_activity.part)
+    if described.streaming is not None:
+        found |= {described.streaming.step, described.streaming.head}
+    return found
+
+
+def write_with(
+    bundle: Bundle, place: Path, made: Sequence[Made], *, keep: Collection[str] | None = None
+) -> None:
+    """Write the bundle with new artefacts: whole, or not at all; those of int8 that it had give way.
+
+    Parameters
+    ----------
+    keep
+        The precisions that stay besides the new artefacts; None for all. A part that is left without an
+        artefact goes, with its golden values. What nothing here replaces always stays.
+    """
     described = bundle.manifest
+    others = _other_parts(described)
     ours = {(item.report.format, item.report.name) for item in made}
-    replaced = [
-        item
-        for item in described.artefacts
-        if item.precision in (INT8, UNVERIFIED) and (item.format, item.part) in ours
-    ]
-    gone = {name for item in replaced for name in (item.file, *described.files_in(item.file))}
+
+    def stays(item: manifest.Artefact) -> bool:
+        if item.part in others:
+            return True
+        replaced = item.precision in (INT8, UNVERIFIED) and (item.format, item.part) in ours
+        return not replaced and (keep is None or item.precision in keep)
+
+    artefacts = (*filter(stays, described.artefacts), *(_entry(described, item) for item in made))
+    held = {item.part for item in artefacts}
+    parts = tuple(part for part in described.parts if part.name in held)
+    lost = {part.name for part in described.parts} - held
+    golden = {name: file for name, file in described.golden.items() if name.partition(".")[0] not in lost}
+    gone = {file for name, file in described.golden.items() if name not in golden}
+    for item in described.artefacts:
+        if not stays(item):
+            gone |= {item.file, *described.files_in(item.file)}
     files: dict[str, bytes | Path] = {name: bundle.read(name) for name in described.files if name not in gone}
-    for item in made:
-        files |= item.files
-    kept = tuple(item for item in described.artefacts if item not in replaced)
-    entries = tuple(_entry(described, item) for item in made)
-    write_bundle(
-        place, manifest_without_files=replace(described, artefacts=(*kept, *entries), files={}), files=files
-    )
+    for new in made:
+        files |= new.files
+    card = bundle.read(described.model_card).decode("utf-8", "replace")
+    files[described.model_card] = with_artefacts(card, artefacts).encode()
+    changed = replace(described, parts=parts, artefacts=artefacts, golden=golden, files={})
+    write_bundle(place, manifest_without_files=changed, files=files)
 
 
 def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
@@ -108,7 +145,7 @@ def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
         of_float.minimum_runtime,
         recipe=made.recipe.to_text(),
         parity=made.parity,
-        quality={name: round(value, 6) for name, value in report.figures.items()},
+        quality={name: round(value, 6) for name, value in report.figures.items() if name != OF_MACHINE},
     )
 
 

@@ -24,15 +24,22 @@ Range = tuple[float, float]
 class Observer(Protocol):
     """A rule; values outside of the range it gives will be clipped to it."""
 
-    def range(self, seen: Histogram) -> Range:
-        """The range: lowest and highest value, zero among them, since zero must be represented exactly."""
+    def range(self, seen: Histogram, *, squashed: bool = False) -> Range:
+        """Return the lowest and the highest value, zero among them, since zero must be represented exactly.
+
+        Parameters
+        ----------
+        squashed
+            Nothing but a sigmoid reads the tensor: errors count as they are after that, where they are small
+            for large values. A white background is thousands of such.
+        """
 
 
 @dataclass(frozen=True)
 class MinMax:
     """Every value seen fits: no clipping, and steps as coarse as the largest outlier makes them."""
 
-    def range(self, seen: Histogram) -> Range:
+    def range(self, seen: Histogram, *, squashed: bool = False) -> Range:
         """As `Observer.range`."""
         return _full(seen)
 
@@ -47,7 +54,7 @@ class Percentile:
         if not 50.0 < self.percent <= 100.0:
             raise CheckError("percentile", got=self.percent, expected="above 50, at most 100")
 
-    def range(self, seen: Histogram) -> Range:
+    def range(self, seen: Histogram, *, squashed: bool = False) -> Range:
         """As `Observer.range`."""
         low, high = _full(seen)
         share = np.cumsum(seen.counts) / seen.counts.sum()
@@ -61,14 +68,16 @@ class Percentile:
 class MeanSquaredError:
     """The range with the least squared error of rounding and clipping together."""
 
-    def range(self, seen: Histogram) -> Range:
+    def range(self, seen: Histogram, *, squashed: bool = False) -> Range:
         """As `Observer.range`."""
         low, high = _full(seen)
         filled = seen.counts > 0
         values, counts = seen.centres[filled], seen.counts[filled]
+        read = _sigmoid if squashed else np.asarray
+        wanted = read(values)
 
         def error(low: float, high: float) -> float:
-            return float(counts @ (_rounded(values, low, high) - values) ** 2)
+            return float(counts @ (read(_rounded(values, low, high)) - wanted) ** 2)
 
         return _least(error, low, high)
 
@@ -77,7 +86,7 @@ class MeanSquaredError:
 class Entropy:
     """The range whose 256 levels lose the least information (Kullback-Leibler divergence) on the counts."""
 
-    def range(self, seen: Histogram) -> Range:
+    def range(self, seen: Histogram, *, squashed: bool = False) -> Range:
         """As `Observer.range`."""
         return _least(partial(_divergence, seen), *_full(seen))
 
@@ -103,6 +112,10 @@ def _least(loss: Callable[[float, float], float], low: float, high: float) -> Ra
         return float(min(_SHRINKS * low, key=lambda end: loss(end, high))), high
     low = float(min(_SHRINKS * low, key=lambda end: loss(end, high)))
     return low, float(min(_SHRINKS * high, key=lambda end: loss(low, end)))
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)))
 
 
 def _rounded(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

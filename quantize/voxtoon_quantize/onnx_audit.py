@@ -18,6 +18,7 @@ from voxtoon.errors import CheckError
 
 from .audit import Audit, Operator
 from .graph import attribute
+from .ranges import with_outputs
 
 if TYPE_CHECKING:
     import onnx
@@ -88,7 +89,7 @@ def _optimised(model: bytes, *, signed: bool) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / _OPTIMISED
         entries = {"session.qdqisint8allowed": "1"} if signed else {}
-        _session(
+        session_of(
             onnxruntime, model, entries, graph_optimization_level=level, optimized_model_filepath=str(place)
         )
         return onnx.load(place)
@@ -97,22 +98,16 @@ def _optimised(model: bytes, *, signed: bool) -> onnx.ModelProto:
 def _all_values(model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """What every node of the optimised graph makes."""
     import onnxruntime
-    from onnx import helper
 
-    opened = type(model)()
-    opened.CopyFrom(model)
-    there = {item.name for item in opened.graph.output}
-    made = [name for node in opened.graph.node for name in node.output if name]
-    opened.graph.output.extend(
-        helper.make_empty_tensor_value_info(name) for name in made if name not in there
-    )
+    opened = with_outputs(model, [name for node in model.graph.node for name in node.output if name])
     as_it_is = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = _session(onnxruntime, opened.SerializeToString(), {}, graph_optimization_level=as_it_is)
+    session = session_of(onnxruntime, opened.SerializeToString(), {}, graph_optimization_level=as_it_is)
     names = [item.name for item in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _session(onnxruntime: Any, model: bytes, entries: Mapping[str, str], **options: Any) -> Any:
+def session_of(onnxruntime: Any, model: bytes, entries: Mapping[str, str], **options: Any) -> Any:
+    """Load a model in onnxruntime with these options; raises CheckError."""
     chosen = onnxruntime.SessionOptions()
     chosen.log_severity_level = 4
     chosen.intra_op_num_threads = 1

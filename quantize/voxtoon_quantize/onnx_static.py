@@ -51,6 +51,16 @@ def observed(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
     return list(dict.fromkeys(_plan(Graph(model), layers).values()))
 
 
+def squashed(model: onnx.ModelProto) -> set[str]:
+    """Return the tensors that nothing but a sigmoid reads."""
+    graph = Graph(model)
+    return {
+        node.input[0]
+        for node in graph.nodes
+        if node.op_type == "Sigmoid" and graph.only_consumer(node.input[0]) is node
+    }
+
+
 def quantized(
     model: onnx.ModelProto, ranges: Mapping[str, Range], *, layers: Collection[str], activation: Activation
 ) -> onnx.ModelProto:

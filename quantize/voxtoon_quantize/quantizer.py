@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def quantize(
     judged_clips: int = 64,
     allow: bool = False,
     goal: Goal | None = None,
+    keep: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Add int8 artefacts to a bundle.
@@ -62,6 +63,8 @@ def quantize(
         Keep what misses the gate, under the name ``int8-unverified``.
     goal
         Give layers other schemes than the recipe's until this is met.
+    keep
+        The precisions that stay in the bundle besides int8; None for all that it has.
     progress
         Called with a few words before each step.
 
@@ -84,7 +87,7 @@ def quantize(
             reports.append(report)
             made += artefacts
         tell("writing the bundle")
-        write_with(bundle, place, made)
+        write_with(bundle, place, made, keep=keep)
     skipped = (*heard.skipped, *kept.skipped)
     return Report(place, tuple(reports), heard.used, kept.used, skipped)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxtoon.engines.onnx import load
 from voxtoon.errors import CheckError
 
 from .histogram import Histogram
@@ -15,7 +16,6 @@ from .histogram import Histogram
 if TYPE_CHECKING:
     import onnx
 
-    from voxtoon.engines import Session
 
 Inputs = Mapping[str, NDArray[Any]]
 
@@ -36,7 +36,8 @@ def collect(model: onnx.ModelProto, tensors: Sequence[str], inputs: Iterable[Inp
         There were no inputs, or a tensor took a value that is not finite.
     """
     histograms = {name: Histogram() for name in tensors}
-    session = _with_outputs(model, [name for name in tensors if not _is_input(model, name)])
+    opened = with_outputs(model, [name for name in tensors if not _is_input(model, name)])
+    session = load(opened.SerializeToString(), precision="fp32", threads=None)
     runs = 0
     for run in inputs:
         runs += 1
@@ -52,11 +53,9 @@ def _is_input(model: onnx.ModelProto, name: str) -> bool:
     return any(item.name == name for item in model.graph.input)
 
 
-def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> Session:
-    """The model in onnxruntime, giving these tensors besides its outputs."""
+def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """Return a model that gives these tensors besides its outputs."""
     from onnx import helper
-
-    from voxtoon.engines.onnx import load
 
     opened = type(model)()
     opened.CopyFrom(model)
@@ -64,4 +63,4 @@ def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> Session:
     opened.graph.output.extend(
         helper.make_empty_tensor_value_info(name) for name in names if name not in there
     )
-    return load(opened.SerializeToString(), precision="fp32", threads=None)
+    return opened

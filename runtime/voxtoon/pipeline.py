@@ -40,7 +40,7 @@ class Pipeline:
     bundle
         Open; it stays the caller's to close.
     engine, precision, threads
-        As in `Bundle.session`.
+        As in `Bundle.session`; the part that finds speech runs in the precision that it has.
 
     Raises
     ------
@@ -59,6 +59,7 @@ class Pipeline:
         self._open: Callable[[str], Session] = partial(
             bundle.session, engine=engine, precision=precision, threads=threads
         )
+        self._open_any: Callable[[str], Session] = partial(bundle.session, engine=engine, threads=threads)
         self._manifest = manifest
         self._front_end = _front_end_spec(manifest)
         self._speech_part, self._speech_threshold = _voice_activity(manifest)
@@ -192,7 +193,7 @@ class Pipeline:
         )
 
     def _speech_gate(self, *, run_stretches: int) -> SpeechGate:
-        detector = SpeechDetector(self._open(self._speech_part).run)
+        detector = SpeechDetector(self._open_any(self._speech_part).run)
         return SpeechGate(detector, threshold=self._speech_threshold, run_stretches=run_stretches)
 
     def face_of(self, heard: Heard, *, exaggeration: float = 0.0) -> Face:

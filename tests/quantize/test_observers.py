@@ -103,3 +103,13 @@ def test_a_tensor_that_is_always_zero_has_an_empty_range(name):
 def test_a_tensor_never_seen_has_no_range(name):
     with pytest.raises(CheckError, match="never seen"):
         OBSERVERS[name].range(Histogram())
+
+
+def test_what_a_sigmoid_reads_is_judged_after_it():
+    """Large values, of which a sigmoid makes 1 whatever they are, do not cost the others their steps."""
+    values = np.append(np.random.default_rng(0).normal(size=10_000), np.full(10_000, 20.0))
+    wide, narrow = (OBSERVERS["mse"].range(seen(values), squashed=squashed) for squashed in (False, True))
+
+    assert wide[1] > 15.0
+    assert 5.0 < narrow[1] < 10.0
+    assert narrow[0] == pytest.approx(wide[0], abs=1.0)

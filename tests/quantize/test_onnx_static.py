@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from voxtoon.errors import CheckError
 from voxtoon_quantize.graph import Graph, layer_names
-from voxtoon_quantize.onnx_static import Grid, observed, quantized, symmetric
+from voxtoon_quantize.onnx_static import Grid, observed, quantized, squashed, symmetric
 
 WEIGHTS = arrays(
     np.float32,
@@ -133,3 +133,15 @@ def test_no_weight_is_farther_than_half_a_step(weight):
 def test_a_layer_that_widens_has_one_scale():
     assert symmetric(np.ones((41, 10), np.float32))[1].shape == ()
     assert symmetric(np.ones((40, 10), np.float32))[1].shape == (40,)
+
+
+def test_a_tensor_that_a_sigmoid_alone_reads_is_found(make_model):
+    tensors = {"a.weight": np.ones((4, 4, 1, 1)), "b.weight": np.ones((4, 4, 1, 1))}
+    nodes = [
+        ("Conv", ["x", "a.weight"], "a", {}),
+        ("Sigmoid", ["a"], "bent", {}),
+        ("Conv", ["bent", "b.weight"], "b", {}),
+        ("Sigmoid", ["b"], "bent_too", {}),
+        ("Add", ["b", "bent_too"], "y", {}),
+    ]
+    assert squashed(make_model(nodes, tensors, [1, 4, 3, 3])) == {"a"}

@@ -51,13 +51,18 @@ def test_a_session_maps_names_to_arrays(bundle):
 @pytest.mark.parametrize(
     ("held", "asked", "chosen"),
     [
-        ([("onnx", "int8"), ("onnx", "fp16"), ("onnx", "fp32")], {}, "fp32"),
-        ([("onnx", "int8"), ("onnx", "fp16")], {}, "fp16"),
+        ([("onnx", "fp16"), ("onnx", "fp32"), ("onnx", "int8")], {}, "int8"),
+        ([("onnx", "int8-unverified"), ("onnx", "fp16"), ("onnx", "fp32")], {}, "fp32"),
+        (
+            [("onnx", "fp32"), ("onnx", "int8-unverified")],
+            {"precision": "int8-unverified"},
+            "int8-unverified",
+        ),
         ([("onnx", "fp32"), ("onnx", "int8")], {"precision": "int8"}, "int8"),
         ([("coreml", "fp32"), ("onnx", "int8")], {"engine": "onnx"}, "int8"),
     ],
 )
-def test_auto_prefers_the_precision_that_costs_nothing(bundle, held, asked, chosen):
+def test_auto_prefers_int8_and_never_what_missed_its_gate(bundle, held, asked, chosen):
     _, artefact = choose(with_artefacts(bundle, *held), "encoder", **asked)
     assert (artefact.format, artefact.precision) == ("onnx", chosen)
 
@@ -72,7 +77,10 @@ def test_another_engine_is_taken_where_the_first_has_no_artefact(bundle, monkeyp
     ("asked", "message"),
     [
         ({"engine": "abacus"}, "unknown engine: got 'abacus', expected auto, onnx, litert"),
-        ({"precision": "fp64"}, "unknown precision: got 'fp64', expected auto, fp32, fp16, int8"),
+        (
+            {"precision": "fp64"},
+            "unknown precision: got 'fp64', expected auto, int8, fp32, fp16, int8-unverified",
+        ),
         (
             {"precision": "int8"},
             "no artefact of the part encoder for this choice: got engine auto, precision int8, "
@@ -174,3 +182,8 @@ except Exception as error:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["imported: False", "telemetry off: 1", "CheckError"]
+
+
+def test_onnxruntime_is_told_not_to_overflow_on_x86_without_vnni(bundle):
+    options = bundle.session("encoder").inference.get_session_options()
+    assert options.get_session_config_entry("session.x64quantprecision") == "1"

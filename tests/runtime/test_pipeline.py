@@ -240,3 +240,16 @@ def test_every_public_name_is_there():
     assert all(getattr(voxtoon, name) is not None for name in voxtoon.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'draw'"):
         _ = voxtoon.draw
+
+
+def test_speech_is_found_in_the_precision_that_the_detector_has(changed_bundle, voice):
+    """A precision that is asked for by name is asked of the model, whose detector has float32 alone."""
+
+    def rename(manifest):
+        for artefact in manifest["artefacts"]:
+            if artefact["part"] != "voice_activity":
+                artefact["precision"] = "int8-unverified"
+
+    with open_bundle(changed_bundle(rename)) as bundle:
+        face = bundle.pipeline(precision="int8-unverified").reconstruct(voice, sample_rate=RATE_HZ)
+    assert face.speech_s > 3

@@ -13,7 +13,7 @@ from ..graph import Graph, layer_name, layer_names
 from ..histogram import Histogram
 from ..observers import OBSERVERS, Range
 from ..onnx_audit import audit
-from ..onnx_static import observed, quantized
+from ..onnx_static import observed, quantized, squashed
 from ..onnx_weights import with_light_weights
 from ..ranges import collect
 from ..recipe import SCHEMES, TARGETS, Recipe
@@ -84,7 +84,10 @@ class CalibratedOnnxPart:
         if static:
             wanted = observed(self.part.rewritten, static)
             observer = OBSERVERS[recipe.observer]
-            ranges: dict[str, Range] = {name: observer.range(self.seen[name]) for name in wanted}
+            eased = squashed(self.part.rewritten)
+            ranges: dict[str, Range] = {
+                name: observer.range(self.seen[name], squashed=name in eased) for name in wanted
+            }
             model = quantized(model, ranges, layers=static, activation=TARGETS[recipe.target])
         content: bytes = model.SerializeToString(deterministic=True)
         return content

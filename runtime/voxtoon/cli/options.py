@@ -18,7 +18,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Declare which bundle to run, and how."""
     parser.add_argument("--bundle", metavar="B", help="folder or .voxtoon file (default: the embedded model)")
     parser.add_argument("--engine", default="auto", help="auto, onnx or litert (default: %(default)s)")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, fp16 or int8 (default: %(default)s)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="P",
+        help="auto, int8, fp32, fp16 or int8-unverified (default: the first of these that the bundle holds)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: its own)")
     parser.add_argument(
         "--exaggeration",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,28 @@ def add_parser(subparsers: Any) -> None:
         "code is 1, and the bundle stays as it was.",
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    add_recipe_options(parser)
+    parser.add_argument("--to", nargs="+", default=["onnx"], metavar="FORMAT", help="default: onnx")
+    parser.add_argument("--clips", type=int, default=64, metavar="N", help="to calibrate on (default: 64)")
+    parser.add_argument("--judged", type=int, default=64, metavar="N", help="to judge on (default: 64)")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="default: in place of BUNDLE")
+    parser.add_argument(
+        "--max-bytes",
+        type=int,
+        metavar="N",
+        help="give layers lighter schemes until all fits",
+    )
+    parser.add_argument(
+        "--max-angle-deg", type=float, metavar="A", help="leave layers in float until features turn no more"
+    )
+    parser.add_argument(
+        "--sensitivity", action="store_true", help="only tell what each layer costs the face; writes nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what is calibrated on and how: the options that `voxtoon export` has as well."""
     parser.add_argument(
         "--calibrate",
         type=Path,
@@ -48,27 +72,10 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART.LAYER=SCHEME",
         help="another scheme for some layers, * and ? allowed: encoder.fc1=dynamic_wi8",
     )
-    parser.add_argument("--to", nargs="+", default=["onnx"], metavar="FORMAT", help="default: onnx")
     parser.add_argument("--target", metavar="T", help="generic, x86 or arm (default: as the recipe says)")
-    parser.add_argument("--clips", type=int, default=64, metavar="N", help="to calibrate on (default: 64)")
-    parser.add_argument("--judged", type=int, default=64, metavar="N", help="to judge on (default: 64)")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="default: in place of BUNDLE")
     parser.add_argument(
         "--allow", action="store_true", help="keep what misses the gate, under the name int8-unverified"
     )
-    parser.add_argument(
-        "--max-bytes",
-        type=int,
-        metavar="N",
-        help="give layers lighter schemes until all fits",
-    )
-    parser.add_argument(
-        "--max-angle-deg", type=float, metavar="A", help="leave layers in float until features turn no more"
-    )
-    parser.add_argument(
-        "--sensitivity", action="store_true", help="only tell what each layer costs the face; writes nothing"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,6 +86,32 @@ def run(arguments: argparse.Namespace) -> int:
     RefusedError
         After printing the table, when a part missed the gate.
     """
+    check_can_quantize(arguments)
+    if arguments.sensitivity:
+        return _sensitivity(arguments)
+    from voxtoon.cli.console import progress
+    from voxtoon_quantize.quantizer import quantize
+    from voxtoon_quantize.search import Goal
+
+    with telling_of_refusal(as_json=arguments.json), progress() as tell:
+        report = quantize(
+            arguments.bundle,
+            audio=arguments.calibrate,
+            recipe=recipe_of(arguments),
+            formats=arguments.to,
+            output=arguments.output,
+            clips=arguments.clips,
+            judged_clips=arguments.judged,
+            allow=arguments.allow,
+            goal=Goal(arguments.max_bytes, arguments.max_angle_deg),
+            progress=tell,
+        )
+    print(json.dumps(_json(report), indent=2) if arguments.json else text_of(report))
+    return 0
+
+
+def check_can_quantize(arguments: argparse.Namespace) -> None:
+    """Refuse where quantizing is not installed, or nothing is given to calibrate on; raises InputError."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise InputError(
@@ -88,35 +121,21 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.calibrate is None:
         raise InputError("nothing to calibrate on", expected=f"--calibrate DIR, {_AUDIO}")
-    if arguments.sensitivity:
-        return _sensitivity(arguments)
-    from voxtoon.cli.console import progress
-    from voxtoon_quantize.quantizer import quantize
+
+
+@contextmanager
+def telling_of_refusal(*, as_json: bool = False) -> Iterator[None]:
+    """Print the tables of what is refused, and let the error pass."""
     from voxtoon_quantize.report import RefusedError
-    from voxtoon_quantize.search import Goal
 
     try:
-        with progress() as tell:
-            report = quantize(
-                arguments.bundle,
-                audio=arguments.calibrate,
-                recipe=_recipe(arguments),
-                formats=arguments.to,
-                output=arguments.output,
-                clips=arguments.clips,
-                judged_clips=arguments.judged,
-                allow=arguments.allow,
-                goal=Goal(arguments.max_bytes, arguments.max_angle_deg),
-                progress=tell,
-            )
+        yield
     except RefusedError as refused:
-        if arguments.json:
+        if as_json:
             print(json.dumps({"good": False, "parts": [part.to_json() for part in refused.parts]}, indent=2))
         else:
             print(_tables(refused.parts))
         raise
-    print(json.dumps(_json(report), indent=2) if arguments.json else _text(report))
-    return 0
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
@@ -127,7 +146,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
         effects = sensitivity(
             arguments.bundle,
             audio=arguments.calibrate,
-            recipe=_recipe(arguments),
+            recipe=recipe_of(arguments),
             format_name=arguments.to[0],
             clips=arguments.clips,
             judged_clips=arguments.judged,
@@ -149,7 +168,8 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """The recipe that the options make; raises InputError."""
     from dataclasses import replace
 
     from voxtoon_quantize.recipe import Override, Recipe
@@ -187,7 +207,8 @@ def _tables(parts: tuple[PartReport, ...]) -> str:
     return "\n\n".join(tables)
 
 
-def _text(report: Report) -> str:
+def text_of(report: Report) -> str:
+    """What was made, as tables, and where it is."""
     from voxtoon.cli.console import table
 
     lines = []

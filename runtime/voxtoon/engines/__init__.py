@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
 
 AUTO = "auto"
-PRECISIONS = ("fp32", "fp16", "int8")
-"""In the order `auto` prefers them: a CPU runs fp16 artefacts in fp32, only later."""
+PRECISIONS = ("int8", "fp32", "fp16")
+"""In the order `auto` prefers them. Only what passed its gate, faster and the same face, is called int8; a
+CPU runs fp16 artefacts in fp32, only later."""
+UNVERIFIED = "int8-unverified"
+"""Of artefacts that missed the gate: run when asked for by name, never chosen."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -109,8 +112,9 @@ def choose(
     InputError
         When a name is unknown, the engine is not installed, or the bundle has no such artefact.
     """
-    if precision not in (AUTO, *PRECISIONS):
-        raise InputError("unknown precision", got=repr(precision), expected=", ".join((AUTO, *PRECISIONS)))
+    names = (AUTO, *PRECISIONS, UNVERIFIED)
+    if precision not in names:
+        raise InputError("unknown precision", got=repr(precision), expected=", ".join(names))
     artefacts = manifest.artefacts_of(part)
     for spec in _candidates(engine):
         for wanted in PRECISIONS if precision == AUTO else (precision,):

@@ -1,0 +1,109 @@
+"""`voxtoon export --precision int8`: a bundle that holds nothing but what was asked for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import voxtoon
+from voxtoon.audio import read_audio
+from voxtoon.cli import main
+from voxtoon.errors import InputError
+from voxtoon.verification import verify
+from voxtoon_export.checkpoint import load_checkpoint
+from voxtoon_quantize.exporting import export_quantized
+from voxtoon_quantize.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINT = ROOT / "recipes/checkpoints/speech2face-mel-w4.safetensors"
+SAMPLE = ROOT / "samples/voice.flac"
+MAXIMUM_BYTES = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def made(voices, tmp_path_factory):
+    """The default model as `make bundle` makes it, besides a bundle of floats; of other recordings."""
+    output = tmp_path_factory.mktemp("default") / "default.voxtoon"
+    exported, quantized = export_quantized(
+        load_checkpoint(CHECKPOINT),
+        output=output,
+        calibrate=voices,
+        recipe=Recipe(),
+        precisions=["fp32", "int8"],
+    )
+    return exported, quantized
+
+
+@pytest.fixture(scope="module")
+def slim(made, voices, tmp_path_factory):
+    """The same, of int8 alone."""
+    from voxtoon_quantize.quantizer import quantize
+
+    output = tmp_path_factory.mktemp("slim") / "slim.voxtoon"
+    return quantize(made[1].bundle, audio=voices, recipe=Recipe(), output=output, keep=(), clips=24).bundle
+
+
+def test_the_default_model_passes_its_gate(made):
+    _, quantized = made
+
+    assert {(part.name, part.precision) for part in quantized.parts} == {
+        ("encoder", "int8"),
+        ("decoder", "int8"),
+    }
+    with voxtoon.open_bundle(quantized.bundle) as bundle:
+        assert [check.failure for check in verify(bundle) if check.failure] == []
+
+
+def test_int8_draws_the_same_face(made):
+    audio = read_audio(SAMPLE)
+    with voxtoon.open_bundle(made[1].bundle) as bundle:
+        faces = [
+            bundle.pipeline(precision=name).reconstruct(audio.samples, sample_rate=audio.sample_rate_hz)
+            for name in ("fp32", "int8", "auto")
+        ]
+    assert np.abs(faces[0].image - faces[1].image).mean() < 0.02
+    np.testing.assert_array_equal(faces[1].image, faces[2].image)
+
+
+def test_a_bundle_of_int8_alone_is_small_and_whole(slim):
+    assert slim.stat().st_size <= MAXIMUM_BYTES
+    with voxtoon.open_bundle(slim) as bundle:
+        held = {(item.part, item.precision) for item in bundle.manifest.artefacts}
+        parts = {part.name for part in bundle.manifest.parts}
+        assert [check.failure for check in verify(bundle) if check.failure] == []
+    assert held == {("encoder", "int8"), ("decoder", "int8"), ("voice_activity", "fp32")}
+    assert parts == {"encoder", "decoder", "voice_activity"}
+
+
+def test_what_ships_is_of_int8_alone():
+    with voxtoon.open_bundle() as bundle:
+        precisions = {item.part: item.precision for item in bundle.manifest.artefacts}
+
+    assert (precisions["encoder"], precisions["decoder"]) == ("int8", "int8")
+    assert bundle.path.stat().st_size <= MAXIMUM_BYTES
+
+
+def test_what_is_refused_leaves_nothing_behind(tiny_checkpoint, voices, tmp_path):
+    from voxtoon_quantize.report import RefusedError
+
+    with pytest.raises(RefusedError):
+        export_quantized(tiny_checkpoint, output=tmp_path / "out.voxtoon", calibrate=voices, recipe=Recipe())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_without_recipes_is_told_before_the_work(tiny_checkpoint, voices, tmp_path):
+    with pytest.raises(InputError, match=r"unknown format to quantize: got 'onyx'.*did you mean onnx"):
+        export_quantized(
+            tiny_checkpoint,
+            output=tmp_path / "out.voxtoon",
+            calibrate=voices,
+            recipe=Recipe(),
+            formats=["onyx"],
+        )
+
+
+def test_the_command_needs_recordings(capsys, tmp_path):
+    words = ["export", "--checkpoint", str(CHECKPOINT), "--precision", "int8"]
+
+    assert main([*words, "-o", str(tmp_path / "o.voxtoon")]) == 2
+    assert "nothing to calibrate on: expected --calibrate DIR" in capsys.readouterr().err
