@@ -104,7 +104,8 @@ def report_of(
     sizes = size_bytes(part.content), size_bytes(content)
     figures = {**quality.to_json(), "integer_macs": audited.mac_share, "smaller": sizes[0] / sizes[1]}
     if quantized.timed:
-        reference, candidate = (quantized.load(model, precision="any") for model in (part.content, content))
+        reference = quantized.load(part.content, precision="fp32")
+        candidate = quantized.load(content, precision=INT8)
         figures["faster"] = speed_ratio(reference, candidate, run)
     verdicts = judge(figures, unmeasurable=() if quantized.timed else ("faster",))
     precision = UNVERIFIED if any(verdict.missed for verdict in verdicts) else INT8

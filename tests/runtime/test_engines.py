@@ -182,8 +182,3 @@ except Exception as error:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["imported: False", "telemetry off: 1", "CheckError"]
-
-
-def test_onnxruntime_is_told_not_to_overflow_on_x86_without_vnni(bundle):
-    options = bundle.session("encoder").inference.get_session_options()
-    assert options.get_session_config_entry("session.x64quantprecision") == "1"

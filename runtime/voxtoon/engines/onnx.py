@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from voxtoon.engines import Arrays, EngineSpec, Session
 from voxtoon.errors import CheckError
+from voxtoon.int8_overflow import PRECISE, products_overflow
 
 if TYPE_CHECKING:
     import onnxruntime  # type: ignore[import-untyped]
@@ -45,7 +46,10 @@ def load(model: bytes, *, precision: str, threads: int | None) -> Session:
         When onnxruntime refuses the model.
     """
     try:
-        inference = _inference(model, _options(threads))
+        options = _options(threads)
+        if precision.startswith("int8") and products_overflow():
+            options.add_session_config_entry(*PRECISE)
+        inference = _inference(model, options)
     except Exception as error:  # its exception classes share no base of their own
         reason = str(error).strip().splitlines()[0]
         raise CheckError(
@@ -78,9 +82,6 @@ def _options(threads: int | None) -> Any:
     options.log_severity_level = _FATAL
     # The arena would hold the largest intermediate for as long as we live.
     options.enable_cpu_mem_arena = False
-    # Without VNNI, x86 sums products of unsigned activations and signed weights in 16 bits, which overflow;
-    # this takes a slower kernel there that does not, and changes nothing on any other processor.
-    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 
