@@ -28,7 +28,14 @@ NEEDED = {
     "proguard.txt",
     "META-INF/com/android/build/gradle/aar-metadata.properties",
 }
-FORBIDDEN = ("androidx/", "java/lang/reflect/", "java/net/", "javax/net/", "android/net/http", "kotlin/reflect/full/")
+FORBIDDEN = (
+    "androidx/",
+    "java/lang/reflect/",
+    "java/net/",
+    "javax/net/",
+    "android/net/http",
+    "kotlin/reflect/full/",
+)
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 
 
@@ -63,7 +70,9 @@ def check_manifest(content: bytes) -> Iterator[tuple[str, bool, str]]:
         manifest.write_bytes(content)
         command = ["aapt", "package", "-M", str(manifest), "-I", str(FRAMEWORK), "-F", str(made)]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
-        said = subprocess.run(["aapt", "dump", "badging", str(made)], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run(
+            ["aapt", "dump", "badging", str(made)], capture_output=True, text=True, check=False
+        ).stdout
     good = built.returncode == 0 and "sdkVersion:'24'" in said and "uses-permission" not in said
     yield "manifest by aapt", good, (said.splitlines() or [built.stderr.strip()])[0]
 
@@ -73,7 +82,9 @@ def check_classes(archive: zipfile.ZipFile) -> Iterator[tuple[str, bool, str]]:
     classes = {name: archive.read(name) for name in archive.namelist() if name.endswith(".class")}
     levels = {struct.unpack(">H", content[6:8])[0] for content in classes.values()}
     yield "class files", levels == {JAVA_8}, f"{len(classes)} of level {', '.join(map(str, sorted(levels)))}"
-    found = sorted({word for content in classes.values() for word in references(content) if word.startswith(FORBIDDEN)})
+    found = sorted(
+        {word for content in classes.values() for word in references(content) if word.startswith(FORBIDDEN)}
+    )
     yield "references", not found, ", ".join(found) or "none to androidx, reflection or the network"
     dynamic = [name for name, content in classes.items() if b"LambdaMetafactory" in content]
     yield "invokedynamic", not dynamic, ", ".join(dynamic) or "none: nothing is left to desugar"
@@ -84,7 +95,24 @@ def check_classes(archive: zipfile.ZipFile) -> Iterator[tuple[str, bool, str]]:
 def references(content: bytes) -> Iterator[str]:
     """The names of classes and descriptors in the constant pool of a class file."""
     count, at = struct.unpack(">H", content[8:10])[0], 10
-    sizes = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
+    sizes = {
+        3: 4,
+        4: 4,
+        5: 8,
+        6: 8,
+        7: 2,
+        8: 2,
+        9: 4,
+        10: 4,
+        11: 4,
+        12: 4,
+        15: 3,
+        16: 2,
+        17: 4,
+        18: 4,
+        19: 2,
+        20: 2,
+    }
     index = 1
     while index < count:
         tag = content[at]
@@ -109,7 +137,11 @@ def alignments(library: bytes) -> Iterator[int]:
     for index in range(count):
         at = start + index * size
         if struct.unpack_from("<I", library, at)[0] == 1:
-            yield struct.unpack_from("<Q", library, at + 48)[0] if wide else struct.unpack_from("<I", library, at + 28)[0]
+            yield (
+                struct.unpack_from("<Q", library, at + 48)[0]
+                if wide
+                else struct.unpack_from("<I", library, at + 28)[0]
+            )
 
 
 if __name__ == "__main__":
