@@ -9,7 +9,7 @@ What the rewriting is worth is measured by ``python -m benchmarks.litert``, see 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
