@@ -30,7 +30,6 @@ from voxtoon_export.lowering import onnx
 from voxtoon_export.network import Network
 from voxtoon_export.parts import PartSpec
 from voxtoon_export.streaming.check import check_streaming
-from voxtoon_export.streaming.onnx_step import lower_step
 from voxtoon_export.streaming.parts import StepPart, head_part, step_part
 from voxtoon_export.systems import SYSTEMS, variant
 
@@ -114,7 +113,7 @@ def artefacts(network: Network) -> Artefacts:
     with silenced():
         return Artefacts(
             encoder=loaded(onnx.lower(network, network.spec, ["fp32"])["fp32"]),
-            step=loaded(lower_step(StepNetwork(network, part).eval(), ["fp32"])["fp32"]),
+            step=loaded(onnx.lower(StepNetwork(network, part).eval(), part, ["fp32"])["fp32"]),
             head=loaded(onnx.lower(head_network(network), head_part(network.spec), ["fp32"])["fp32"]),
             part=part,
         )

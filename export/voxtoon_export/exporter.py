@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxtoon import manifest
-from voxtoon.agreement import Tolerance, worst
+from voxtoon.agreement import Agreement, Tolerance, worst
 from voxtoon.engines import ENGINES
 from voxtoon.errors import CheckError, InputError, VoxtoonError
 from voxtoon_export import checkpoint_manifest, voice_activity
@@ -20,6 +20,8 @@ from voxtoon_export.golden import golden_files, sample_voice
 from voxtoon_export.lowering import About, Content, Format, format_named
 from voxtoon_export.model_card import declaration_of, render
 from voxtoon_export.parity import Case, Clip, check_artefact, read_clip, reference_cases
+from voxtoon_export.streaming.artefacts import StreamedEncoder
+from voxtoon_export.streaming.plan import streaming_units
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from voxtoon.engines import Session
     from voxtoon_export.checkpoint import Checkpoint
 
+STREAMING: Final = ("both", "only", "none")
 MODEL_CARD: Final = "model_card.md"
 NOTICES: Final = "THIRD_PARTY.md"
 Progress = Callable[[str], None]
@@ -65,6 +68,7 @@ def export(
     formats: Sequence[str] = ("onnx",),
     precisions: Sequence[str] = ("fp32",),
     audio: Sequence[str | os.PathLike[str]] = (),
+    streaming: str = "both",
     progress: Progress | None = None,
 ) -> Report:
     """Export a checkpoint to a bundle.
@@ -79,30 +83,38 @@ def export(
         Every part is made in each format at each precision.
     audio
         Sound files to check on, besides the project's sample voice.
+    streaming
+        One of `STREAMING`. ``both``: an encoder that streams is exported as it is, and as step and head;
+        ``only``: as step and head, which stand for it then; ``none``: as it is.
     progress
         Called with a few words before each step.
 
     Raises
     ------
     InputError
-        A format or precision is unknown, a sound file cannot be read, or the output cannot be written.
+        A format or precision is unknown, a sound file cannot be read, the output cannot be written, or an
+        encoder that cannot be streamed is to be so only.
     CheckError
         An artefact misses its tolerance or cannot be checked. No bundle is written then.
     """
     tell = progress or (lambda words: None)
     chosen = [_format(name, precisions) for name in dict.fromkeys(formats)]
     _check_folder(Path(output))
+    is_streamed = _is_streamed(checkpoint, streaming)
     clips = [sample_voice(), *(read_clip(path) for path in audio)]
     face = checkpoint_manifest.face_entry(checkpoint)
     tell("running the parts in torch")
     modules = {
         name: (checkpoint.variant.parts[name], checkpoint.network(name)) for name in _parts(checkpoint)
     }
+    streamed = StreamedEncoder.of(modules["encoder"][1]) if is_streamed else None
     cases = reference_cases(modules, clips, front_end=checkpoint.variant.front_end, face=face)
     with tempfile.TemporaryDirectory() as folder:
         made = _Made(Path(folder))
         for file_format in chosen:
             for name, (part, module) in modules.items():
+                if streaming == "only" and name == "encoder":
+                    continue
                 tell(f"lowering {name} to {file_format.name}")
                 lowered = file_format.lower(module, part, list(dict.fromkeys(precisions)))
                 for precision, content in lowered.items():
@@ -110,10 +122,13 @@ def export(
                     if file_format.label is not None:
                         content = file_format.label(content, _about(checkpoint, name))
                     made.add(name, file_format, precision, content, cases[name], module=module)
+            if streamed is not None:
+                tell(f"lowering and checking the streaming encoder in {file_format.name}")
+                made.add_streaming(streamed, file_format, precisions, cases["encoder"], checkpoint)
         tell("voice activity")
         cases |= {voice_activity.NAME: made.add_voice_activity(clips, chosen)}
-        files, golden = _other_files(checkpoint, made, cases, clips, face)
-        described = _manifest(checkpoint, made, face, golden)
+        files, golden = _other_files(checkpoint, made, cases, clips, face, streamed)
+        described = _manifest(checkpoint, made, face, golden, streamed)
         tell("writing the bundle")
         bundle = write_bundle(output, manifest_without_files=described, files={**made.files, **files})
     return Report(bundle, described, made.sizes_bytes, tuple(clip.name for clip in clips), _notes(checkpoint))
@@ -152,7 +167,18 @@ class _Made:
             if place is None:
                 raise
             raise CheckError(f"{error}; {place}") from error
-        agreement = worst(found.values())
+        self._let_in(part, file_format, precision, content, worst(found.values()), reference)
+
+    def _let_in(
+        self,
+        part: str,
+        file_format: Format,
+        precision: str,
+        content: Content,
+        agreement: Agreement,
+        reference: str,
+    ) -> None:
+        tolerance = file_format.tolerances[precision]
         file = f"{part}.{precision}{file_format.extension}"
         self._keep({file: content} if isinstance(content, bytes) else _in_folder(file, content))
         self.sizes_bytes[file] = (
@@ -170,6 +196,24 @@ class _Made:
             self.files[name] = self.folder / name
             self.files[name].parent.mkdir(parents=True, exist_ok=True)
             self.files[name].write_bytes(content)
+
+    def add_streaming(
+        self,
+        streamed: StreamedEncoder,
+        file_format: Format,
+        precisions: Sequence[str],
+        cases: Sequence[Case],
+        checkpoint: Checkpoint,
+    ) -> None:
+        """Let step and head in, checked as a pair on the frames of the encoder's cases."""
+        clips = {case.name: case.inputs["frames"] for case in cases}
+        for precision, step, head in streamed.lowered(file_format, list(dict.fromkeys(precisions))):
+            if file_format.label is not None:
+                step = file_format.label(step, _about(checkpoint, streamed.step.name))
+                head = file_format.label(head, _about(checkpoint, streamed.head.name))
+            of_step, of_head = streamed.check(file_format, precision, step, head, clips)
+            self._let_in(streamed.step.name, file_format, precision, step, of_step, "torch")
+            self._let_in(streamed.head.name, file_format, precision, head, of_head, "torch")
 
     def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[Format]) -> list[Case]:
         """Let the voice activity part in, float32, in each of the formats."""
@@ -239,6 +283,16 @@ def _check_folder(output: Path) -> None:
         raise InputError("no folder to write the bundle to", got=str(output.parent), hint="make it first")
 
 
+def _is_streamed(checkpoint: Checkpoint, streaming: str) -> bool:
+    """Whether step and head are made; raises InputError where they are wanted and cannot be."""
+    if streaming not in STREAMING:
+        raise InputError("unknown choice of streaming", got=streaming, expected=" or ".join(STREAMING))
+    encoder = checkpoint.variant.parts["encoder"]
+    if streaming == "only" and not encoder.streamable:
+        streaming_units(encoder)  # says what is in the way
+    return streaming != "none" and bool(encoder.streamable)
+
+
 def _parts(checkpoint: Checkpoint) -> list[str]:
     return [name for name in checkpoint.variant.parts if name in checkpoint.tensors]
 
@@ -260,16 +314,23 @@ def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _other_files(
-    checkpoint: Checkpoint, made: _Made, cases: Cases, clips: Sequence[Clip], face: manifest.FaceShape
+    checkpoint: Checkpoint,
+    made: _Made,
+    cases: Cases,
+    clips: Sequence[Clip],
+    face: manifest.FaceShape,
+    streamed: StreamedEncoder | None,
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the files that are no artefacts, and the manifest's golden names of some of them."""
     of_sample = {
         name: next(case for case in of_part if case.name == clips[0].name) for name, of_part in cases.items()
     }
+    frames = of_sample["encoder"].inputs["frames"]
+    outputs = {name: case.outputs for name, case in of_sample.items()}
     golden = golden_files(
         clips[0],
-        of_sample["encoder"].inputs["frames"],
-        {name: case.outputs for name, case in of_sample.items()},
+        frames,
+        outputs if streamed is None else {**outputs, **streamed.golden(frames)},
         face=face,
         statistics=checkpoint_manifest.avatar_statistics_entry(checkpoint),
     )
@@ -279,13 +340,19 @@ def _other_files(
 
 
 def _manifest(
-    checkpoint: Checkpoint, made: _Made, face: manifest.FaceShape, golden: Mapping[str, str]
+    checkpoint: Checkpoint,
+    made: _Made,
+    face: manifest.FaceShape,
+    golden: Mapping[str, str],
+    streamed: StreamedEncoder | None,
 ) -> manifest.Manifest:
     variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
     parts = [
         checkpoint_manifest.part_entry(variant.parts[name], variant.front_end, licence=declared.licence)
         for name in _parts(checkpoint)
     ]
+    if streamed is not None:
+        parts += streamed.part_entries(variant.front_end, licence=declared.licence)
     return manifest.Manifest(
         system=variant.system,
         variant=variant.name,
@@ -307,4 +374,5 @@ def _manifest(
             voice_activity.CONTEXT_SAMPLES,
             voice_activity.THRESHOLD,
         ),
+        streaming=None if streamed is None else streamed.manifest_entry(),
     )

@@ -19,7 +19,7 @@ from voxtoon_export.parity import Case, Clip
 if TYPE_CHECKING:
     import onnx
 
-    from voxtoon.engines import Session
+    from voxtoon.engines import DType, Session
     from voxtoon_export.lowering import Content, Format
 
 NAME: Final = "voice_activity"
@@ -118,6 +118,11 @@ class OverClips:
     def precision(self) -> str:
         """Of the session."""
         return self.session.precision
+
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """Of a clip."""
+        return {"samples": np.dtype(np.float32)}
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network over a clip."""

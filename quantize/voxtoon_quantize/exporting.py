@@ -30,13 +30,14 @@ def export_quantized(
     precisions: Sequence[str] = (INT8,),
     audio: Sequence[str | os.PathLike[str]] = (),
     allow: bool = False,
+    streaming: str = "both",
     progress: Progress | None = None,
 ) -> tuple[ExportReport, Report]:
     """Export a checkpoint, verified against torch, and quantize the float artefacts, judged against them.
 
     Parameters
     ----------
-    checkpoint, output, formats, audio, progress
+    checkpoint, output, formats, audio, streaming, progress
         As for `voxtoon_export.exporter.export`.
     calibrate, recipe, allow
         As for `quantize`.
@@ -60,6 +61,7 @@ def export_quantized(
             formats=formats,
             precisions=list(dict.fromkeys([*kept, "fp32"])),
             audio=audio,
+            streaming=streaming,
             progress=progress,
         )
         quantized = quantize(

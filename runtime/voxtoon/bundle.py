@@ -16,7 +16,9 @@ from voxtoon.manifest import MAXIMUM_MANIFEST_BYTES, FileEntry, Manifest
 if TYPE_CHECKING:
     from voxtoon.engines import Session
     from voxtoon.pipeline import Pipeline
+    from voxtoon.streaming_encoder import StreamedSession
 
+ENCODER = "encoder"
 DEFAULT_BUNDLE = Path(__file__).parent / "data" / "default.voxtoon"
 
 _CHUNK_BYTES = 1024 * 1024
@@ -112,6 +114,8 @@ class Bundle:
     ) -> Session:
         """Return a part ready to run; asking again with the same arguments gives the same session.
 
+        An encoder without artefacts of its own is run as its step and head, where the bundle has these.
+
         Parameters
         ----------
         part
@@ -130,12 +134,34 @@ class Bundle:
         """
         from voxtoon.engines import load_session
 
+        if part == ENCODER and not self.manifest.artefacts_of(part) and self.manifest.streaming is not None:
+            return self.streamed_encoder(engine=engine, precision=precision, threads=threads)
         key = (part, engine, precision, threads)
         if key not in self._sessions:
             self._sessions[key] = load_session(
                 self, part, engine=engine, precision=precision, threads=threads
             )
         return self._sessions[key]
+
+    def streamed_encoder(
+        self, *, engine: str = "auto", precision: str = "auto", threads: int | None = None
+    ) -> StreamedSession:
+        """Return the encoder as step and head; `StreamedSession.stream` begins a stream of its own.
+
+        Parameters and errors are those of `session`; InputError too where the bundle has no such parts.
+        """
+        from voxtoon.streaming_encoder import StreamedSession, StreamingSpec
+
+        streaming, spec = self.manifest.streaming, StreamingSpec.from_manifest(self.manifest)
+        if streaming is None or spec is None:
+            raise InputError(
+                "the bundle has no streaming encoder", hint="export it again with this version of voxtoon"
+            )
+        step, head = (
+            self.session(part, engine=engine, precision=precision, threads=threads)
+            for part in (streaming.step, streaming.head)
+        )
+        return StreamedSession(step, head, spec)
 
     def pipeline(
         self, *, engine: str = "auto", precision: str = "auto", threads: int | None = None

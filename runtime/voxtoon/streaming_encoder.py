@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .engines import Session
+from .engines import DType, Session
 from .errors import InputError
 from .manifest import Manifest, TensorSpec
 
@@ -92,7 +92,7 @@ class StreamState:
     count: int
     total: NDArray[np.float64]
     pending: Array = field(repr=False)
-    states: Mapping[str, Array] = field(repr=False)
+    states: Mapping[str, NDArray[Any]] = field(repr=False)
 
 
 class StreamingEncoder:
@@ -103,7 +103,7 @@ class StreamingEncoder:
     Parameters
     ----------
     step, head
-        Loaded artefacts of the two parts.
+        Loaded artefacts of the two parts; no head where outputs are wanted and no features.
     spec
         What they were made with.
 
@@ -115,20 +115,20 @@ class StreamingEncoder:
         A `StreamState`, replaced by every push and never changed. To roll back, set it to what it was.
     """
 
-    def __init__(self, step: Session, head: Session, spec: StreamingSpec) -> None:
+    def __init__(self, step: Session, head: Session | None, spec: StreamingSpec) -> None:
         self._step, self._head, self.spec = step, head, spec
         self._known: tuple[NDArray[np.float64], Array] | None = None
         self.reset()
 
     def reset(self) -> None:
         """Start anew."""
-        spec = self.spec
+        spec, types = self.spec, self._step.input_types
         self.state = StreamState(
             frames=0,
             count=0,
             total=np.zeros(spec.output_shape),
             pending=np.zeros((spec.lead_frames, *spec.frame_shape), np.float32),
-            states={name: np.zeros(shape, np.float32) for name, shape in spec.states.items()},
+            states={name: np.zeros(shape, types[name]) for name, shape in spec.states.items()},
         )
 
     def clone(self) -> StreamingEncoder:
@@ -208,7 +208,15 @@ class StreamingEncoder:
         return self._known[1].copy()
 
     def feature_of(self, mean: ArrayLike) -> Array:
-        """Return what the head makes of a mean of outputs, [frequency, channel], to [D]."""
+        """Return what the head makes of a mean of outputs, [frequency, channel], to [D].
+
+        Raises
+        ------
+        InputError
+            The stream was begun without a head.
+        """
+        if self._head is None:
+            raise InputError("a stream without a head has no feature", hint="give it one")
         outputs = np.asarray(mean, np.float32)[np.newaxis, np.newaxis]
         return np.asarray(self._head.run({"mean": outputs})["feature"][0], np.float32)
 
@@ -218,7 +226,9 @@ class StreamingEncoder:
         self.reset()
         return feature
 
-    def _call(self, frames: Array, states: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def _call(
+        self, frames: Array, states: Mapping[str, NDArray[Any]]
+    ) -> tuple[Array, dict[str, NDArray[Any]]]:
         found = self._step.run({"frames": frames[np.newaxis], **states})
         return found["trunk"][0, found["valid"][0] > 0], {name: found[f"next_{name}"] for name in states}
 
@@ -253,11 +263,53 @@ class StreamedSession:
         """Of the step."""
         return self.step.precision
 
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """Of a clip."""
+        return {"frames": np.dtype(np.float32)}
+
+    def stream(self) -> StreamingEncoder:
+        """Begin a stream."""
+        return StreamingEncoder(self.step, self.head, self.spec)
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Stream the clip, [1, n, frequency, channel], from its beginning."""
-        stream = StreamingEncoder(self.step, self.head, self.spec)
+        stream = self.stream()
         stream.push(inputs["frames"][0])
         return {"feature": stream.feature()[np.newaxis]}
+
+
+@dataclass(frozen=True)
+class SteppedClip:
+    """A step as a session that takes a whole clip: ``frames`` to ``trunk``, every valid output of every call.
+
+    It pushes one frame less than a call takes, so that the frames that wait are as many as they can be.
+    """
+
+    step: Session
+    spec: StreamingSpec
+
+    @property
+    def engine(self) -> str:
+        """Of the step."""
+        return self.step.engine
+
+    @property
+    def precision(self) -> str:
+        """Of the step."""
+        return self.step.precision
+
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """Of a clip."""
+        return {"frames": np.dtype(np.float32)}
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Stream the clip, [1, n, frequency, channel], from its beginning."""
+        stream, frames = StreamingEncoder(self.step, None, self.spec), inputs["frames"][0]
+        chunk = max(1, self.spec.frames_per_step - 1)
+        outputs = [stream.push(frames[start : start + chunk]) for start in range(0, len(frames), chunk)]
+        return {"trunk": np.concatenate(outputs)[np.newaxis]}
 
 
 def _added(total: NDArray[np.float64], outputs: Array) -> NDArray[np.float64]:

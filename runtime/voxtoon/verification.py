@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from voxtoon.agreement import Agreement, Tolerance, compare
+from voxtoon.bundle import ENCODER
 from voxtoon.errors import CheckError, VoxtoonError
 from voxtoon.golden import Array, Golden, avatar_numbers, kept_values, small_image
+from voxtoon.streaming_encoder import SteppedClip, StreamedSession, StreamingSpec
 
 if TYPE_CHECKING:
     from voxtoon.bundle import Bundle
     from voxtoon.engines import Session
-    from voxtoon.manifest import Artefact
+    from voxtoon.manifest import Artefact, Streaming
 
 FRONT_END_TOLERANCE: Final = Tolerance(max_abs_relative=1e-5)
 # On the whole way errors add up, and the warp and the avatar take differences of pixels and of landmarks.
@@ -167,14 +169,18 @@ def _artefact_checks(bundle: Bundle, artefact: Artefact, golden: Golden) -> Iter
     part = bundle.manifest.part(artefact.part)
     tolerance = None if artefact.parity is None else Tolerance.from_json(artefact.parity.tolerance)
     names = [output.name for output in part.outputs]
-    activity = bundle.manifest.voice_activity
+    activity, streaming = bundle.manifest.voice_activity, bundle.manifest.streaming
 
     def produce() -> Mapping[str, Array]:
         session = _session(bundle, artefact.part, artefact.format, artefact.precision)
+        if streaming is not None and part.name in (streaming.step, streaming.head):
+            return run_part(_over_clip(bundle, session, artefact, streaming), {"frames": golden.frames})
         if activity is not None and activity.part == part.name:
             return {"output": _speech_probabilities(session, golden)}
         return run_part(session, golden.inputs(part))
 
+    if streaming is not None and streaming.step == part.name:
+        names = ["trunk"]  # the others are its state and what is valid, and show in the outputs
     if activity is not None and activity.part == part.name:
         names = ["output"]  # the other one is its state, and shows in the outputs that follow
     wanted = {name: (f"{part.name}.{name}", tolerance) for name in names}
@@ -185,7 +191,10 @@ def _pipeline_checks(bundle: Bundle, golden: Golden, artefacts: Collection[Artef
     """Check the whole way, wherever both the encoder and the decoder are there."""
     manifest = bundle.manifest
     held = {(artefact.part, artefact.format, artefact.precision) for artefact in artefacts}
-    for _, file_format, precision in sorted(item for item in held if item[0] == "encoder"):
+    encoder = ENCODER
+    if not manifest.artefacts_of(ENCODER) and manifest.streaming is not None:
+        encoder = manifest.streaming.head  # which gives the feature, together with the step
+    for _, file_format, precision in sorted(item for item in held if item[0] == encoder):
         if ("decoder", file_format, precision) not in held:
             continue
         wanted = {"image": ("image", IMAGE_TOLERANCES.get(precision, IMAGE_TOLERANCE))}
@@ -201,13 +210,25 @@ def _pipeline_checks(bundle: Bundle, golden: Golden, artefacts: Collection[Artef
 
 def _whole_way(bundle: Bundle, golden: Golden, file_format: str, precision: str) -> dict[str, Array]:
     manifest = bundle.manifest
-    feature = run_part(_session(bundle, "encoder", file_format, precision), {"frames": golden.frames})
+    feature = run_part(_session(bundle, ENCODER, file_format, precision), {"frames": golden.frames})
     decoded = run_part(_session(bundle, "decoder", file_format, precision), feature)
     outputs: dict[str, Array] = {"image": small_image(decoded, manifest.face)}
     if manifest.avatar_statistics is not None:
         numbers = avatar_numbers(decoded, manifest.face, manifest.avatar_statistics)
         outputs["avatar"] = np.array([numbers[name] for name in sorted(numbers)])
     return outputs
+
+
+def _over_clip(
+    bundle: Bundle, session: Session, artefact: Artefact, streaming: Streaming
+) -> SteppedClip | StreamedSession:
+    """A step as what takes a whole clip, call by call; a head together with the step that goes before it."""
+    spec = StreamingSpec.from_manifest(bundle.manifest)
+    assert spec is not None  # the manifest has the entry that was given
+    if artefact.part == streaming.step:
+        return SteppedClip(session, spec)
+    step = _session(bundle, streaming.step, artefact.format, artefact.precision)
+    return StreamedSession(step, session, spec)
 
 
 def _speech_probabilities(session: Session, golden: Golden) -> Array:

@@ -80,8 +80,15 @@ def tiny_checkpoint(tiny_variant, mean_landmarks):
 def tiny_artefacts(tiny_checkpoint):
     """Part name to precision to the bytes of an ONNX file."""
     from voxtoon_export.lowering import format_named
+    from voxtoon_export.streaming.artefacts import StreamedEncoder
 
-    return {
-        name: format_named("onnx").lower(tiny_checkpoint.network(name), part, ["fp32", "fp16"])
+    onnx, precisions = format_named("onnx"), ["fp32", "fp16"]
+    made = {
+        name: onnx.lower(tiny_checkpoint.network(name), part, precisions)
         for name, part in tiny_checkpoint.variant.parts.items()
     }
+    streamed = StreamedEncoder.of(tiny_checkpoint.network("encoder"))
+    for precision, step, head in streamed.lowered(onnx, precisions):
+        made.setdefault("encoder_step", {})[precision] = step
+        made.setdefault("head", {})[precision] = head
+    return made

@@ -8,12 +8,27 @@ import onnx
 import pytest
 
 import voxtoon
+from voxtoon.audio import read_audio
 from voxtoon.errors import CheckError, InputError
 from voxtoon.verification import verify
 from voxtoon_export import exporter
 from voxtoon_export.lowering import format_named
 
+PARTS = ("encoder", "decoder", "face_encoder", "encoder_step", "head")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lowered_once(tiny_artefacts):
+    """Torch's exporter takes seconds for each part: what it gave once is taken again."""
+
+    def lower(module, part, precisions):
+        return {precision: tiny_artefacts[part.name][precision] for precision in precisions}
+
+    known = dataclasses.replace(format_named("onnx"), lower=lower)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporter, "format_named", lambda name: known if name == "onnx" else format_named(name))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +68,8 @@ def test_the_bundle_passes_its_own_verification(report):
         "encoder",
         "decoder",
         "face_encoder",
+        "encoder_step",
+        "head",
         "voice_activity",
         "pipeline",
     }
@@ -62,7 +79,7 @@ def test_every_artefact_carries_its_parity_and_tolerance(report):
     artefacts = {artefact.file: artefact.parity for artefact in report.manifest.artefacts}
 
     assert set(artefacts) == {
-        *(f"{part}.{p}.onnx" for part in ("encoder", "decoder", "face_encoder") for p in ("fp32", "fp16")),
+        *(f"{part}.{p}.onnx" for part in PARTS for p in ("fp32", "fp16")),
         "voice_activity.fp32.onnx",
     }
     for file, parity in artefacts.items():
@@ -80,6 +97,52 @@ def test_the_runtime_draws_a_face_with_it(report):
         face = bundle.pipeline(precision="fp16").decode(np.zeros(16, np.float32))
 
     assert face.image.shape == (224, 224, 3)
+
+
+@pytest.fixture(scope="module")
+def streamed_only(tiny_checkpoint, tmp_path_factory):
+    output = tmp_path_factory.mktemp("exported") / "only.voxtoon"
+    return exporter.export(tiny_checkpoint, output=output, streaming="only")
+
+
+def test_the_manifest_tells_how_step_and_head_are_run(report):
+    streaming = report.manifest.streaming
+
+    assert dataclasses.astuple(streaming) == ("encoder_step", "head", 64, 61, 259, 64)
+    assert report.manifest.part("encoder_step").macs_per_clip > report.manifest.part("encoder").macs_per_clip
+
+
+def test_the_verification_runs_the_step_call_by_call(report):
+    with voxtoon.open_bundle(report.bundle) as bundle:
+        found = {
+            (check.part, check.precision): check
+            for check in verify(bundle)
+            if check.part in ("encoder_step", "head")
+        }
+
+    assert {(key, check.output) for key, check in found.items()} == {
+        (("encoder_step", "fp32"), "trunk"),
+        (("encoder_step", "fp16"), "trunk"),
+        (("head", "fp32"), "feature"),
+        (("head", "fp16"), "feature"),
+    }
+    assert all(0 < check.agreement.psnr_db < 300 for check in found.values())
+
+
+def test_step_and_head_can_stand_for_the_encoder(report, streamed_only, tiny_checkpoint):
+    """The same faces out of one artefact less; the bundle still says what its encoder is."""
+    voice = read_audio(ROOT / "samples/voice.flac")
+    with voxtoon.open_bundle(report.bundle) as whole, voxtoon.open_bundle(streamed_only.bundle) as bundle:
+        files = {artefact.file for artefact in bundle.manifest.artefacts}
+        assert not [check for check in verify(bundle) if check.failure]
+        assert {check.output for check in verify(bundle) if check.part == "pipeline"} == {"image", "avatar"}
+        assert "encoder.fp32.onnx" not in files
+        assert bundle.manifest.part("encoder") == whole.manifest.part("encoder")
+        features = [
+            opened.pipeline(precision="fp32").feature(voice.samples, sample_rate=voice.sample_rate_hz)
+            for opened in (whole, bundle)
+        ]
+    np.testing.assert_allclose(features[0], features[1], rtol=0, atol=1e-5 * np.abs(features[0]).max())
 
 
 def test_others_work_is_named_with_its_licence(report):
@@ -132,14 +195,17 @@ def test_a_failed_export_leaves_the_bundle_that_was_there(tiny_checkpoint, lower
     assert (tmp_path / "out.voxtoon").read_bytes() == b"yesterday's"
 
 
-def test_an_encoder_alone_is_exported_and_said(tiny_checkpoint, tmp_path):
+def test_an_encoder_alone_without_step_and_head_is_exported_and_said(tiny_checkpoint, tmp_path):
     encoder = {"encoder": tiny_checkpoint.tensors["encoder"]}
     alone = dataclasses.replace(tiny_checkpoint, tensors=encoder, statistics={}, avatar_statistics=None)
-    report = exporter.export(alone, output=tmp_path / "encoder")
+    report = exporter.export(alone, output=tmp_path / "encoder", streaming="none")
 
     assert "the checkpoint has no decoder: the bundle has none" in report.notes
     with voxtoon.open_bundle(report.bundle) as bundle:
         assert [part.name for part in bundle.manifest.parts] == ["encoder", "voice_activity"]
+        assert bundle.manifest.streaming is None
+        with pytest.raises(InputError, match="the bundle has no streaming encoder"):
+            bundle.streamed_encoder()
         assert not [check for check in verify(bundle) if check.failure]
 
 
@@ -148,6 +214,7 @@ def test_an_encoder_alone_is_exported_and_said(tiny_checkpoint, tmp_path):
     [
         ({"formats": ["tflite"]}, "unknown format: got tflite"),
         ({"precisions": ["int3"]}, "unknown precision for onnx: got int3, expected fp32 or fp16"),
+        ({"streaming": "perhaps"}, "unknown choice of streaming: got perhaps, expected both or only or none"),
         ({"audio": ["nowhere.wav"]}, "nowhere.wav: no such file"),
     ],
 )

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from tests.export.streaming_encoders import encoder, encoder_of, frames_for, lively
 from voxtoon.agreement import Tolerance
 from voxtoon.engines.onnx import load
-from voxtoon.errors import CheckError, InputError
+from voxtoon.errors import CheckError
 from voxtoon.streaming_encoder import StreamedSession, StreamingEncoder
 from voxtoon_export.golden import sample_voice
 from voxtoon_export.layers import BatchNorm, Conv2d, LeakyRelu, MaxPool, Relu, ZeroPad
 from voxtoon_export.lowering import format_named
 from voxtoon_export.parity import check_artefact, reference_cases
 from voxtoon_export.streaming.check import check_streaming
-from voxtoon_export.streaming.onnx_step import lower_step
 from voxtoon_export.streaming.parts import head_part, step_part
 from voxtoon_export.streaming.plan import frames_before_output, step_plan, streaming_units
 from voxtoon_export.streaming.rings import RingEncoder, head_network, offline_trunk
@@ -40,9 +39,9 @@ def network(request):
 def artefacts(network):
     """Part name to precision to a loaded session."""
     part = network.spec
-    step = StepNetwork(network, step_part(part)).eval()
+    step = step_part(part)
     files = {
-        "encoder_step": lower_step(step, ["fp32", "fp16"]),
+        "encoder_step": ONNX.lower(StepNetwork(network, step).eval(), step, ["fp32", "fp16"]),
         "head": ONNX.lower(head_network(network), head_part(part), ["fp32", "fp16"]),
     }
     return {
@@ -204,7 +203,7 @@ def test_a_long_call_needs_no_more_memory_than_a_short_one(artefacts, network):
 def test_the_encoder_s_own_parity_check_takes_step_and_head_in_its_place(tiny_checkpoint, precision):
     network = tiny_checkpoint.network("encoder")
     part = step_part(network.spec)
-    step = lower_step(StepNetwork(network, part).eval(), [precision])[precision]
+    step = ONNX.lower(StepNetwork(network, part).eval(), part, [precision])[precision]
     head = ONNX.lower(head_network(network), head_part(network.spec), [precision])[precision]
     session = StreamedSession(
         *(load(content, precision=precision, threads=1) for content in (step, head)), part.streaming_spec()
@@ -235,11 +234,6 @@ def test_an_artefact_of_other_weights_fails_the_check(network, artefacts):
             tolerance=Tolerance(max_abs_relative=1e-5),
             where="onnx fp32",
         )
-
-
-def test_an_unknown_precision_is_refused(network):
-    with pytest.raises(InputError, match="unknown precision for onnx: got int3, expected fp32, fp16"):
-        lower_step(StepNetwork(network, step_part(network.spec)), ["int3"])
 
 
 @st.composite

@@ -1,6 +1,7 @@
 """A stream of frames through explicit state, with a step small enough to write down in numpy."""
 
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ class Step:
     """A weighted sum over five frames, every second frame: the contract of ``encoder_step`` in numpy."""
 
     engine, precision = "numpy", "fp32"
+    input_types: ClassVar = dict.fromkeys(("frames", "position", "past"), np.dtype(np.float32))
 
     def __init__(self, size):
         self.size, self.outputs = size, size // STRIDE

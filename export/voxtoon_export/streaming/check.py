@@ -56,15 +56,7 @@ def check_streaming(
         One of them misses the tolerance or cannot be compared, or an output came at another frame than the
         plan says.
     """
-    import torch
-
-    from .rings import head_network, offline_trunk
-
-    spec = part.streaming_spec()
-    with torch.inference_mode():
-        trunk = offline_trunk(network, torch.from_numpy(frames))
-        complete = trunk[:, : spec.output_count(frames.shape[1])]
-        feature = head_network(network)(complete.mean(dim=1, keepdim=True)).numpy()[0]
+    spec, reference = part.streaming_spec(), streamed_reference(network, part, frames)
     encoder = StreamingEncoder(step, head, spec)
     outputs = []
     # By one frame less than a call takes: the waiting frames are then as many as they can be, once each.
@@ -73,12 +65,37 @@ def check_streaming(
         came, due = encoder.state.count, part.plan.output_count(encoder.state.frames)
         if came != due:
             raise CheckError(f"{where}: outputs after {encoder.state.frames} frames", got=came, expected=due)
-    streamed = np.concatenate(outputs)
-    found = {
-        "trunk": compare(trunk[0, : len(streamed)].numpy(), streamed, what=f"{where}: trunk"),
-        "feature": compare(feature, encoder.feature(), what=f"{where}: feature"),
-    }
+    streamed = {"trunk": np.concatenate(outputs)[np.newaxis], "feature": encoder.feature()[np.newaxis]}
+    found = {name: compare(reference[name], streamed[name], what=f"{where}: {name}") for name in reference}
     for name, agreement in found.items():
         if (miss := tolerance.miss(agreement)) is not None:
             raise CheckError(f"{where} fails on the stream: {name}: {miss}")
     return found
+
+
+def streamed_reference(
+    network: Network, part: StepPart, frames: NDArray[np.float32]
+) -> dict[str, NDArray[np.float32]]:
+    """Run an encoder on a clip in torch: ``trunk`` and ``feature``, as step and head are to make them.
+
+    Parameters
+    ----------
+    network, part, frames
+        As for `check_streaming`.
+
+    Returns
+    -------
+    dict
+        ``trunk`` [1, m, F, C], the outputs of all calls that the clip fills; ``feature`` [1, D], of all
+        outputs that the clip completes.
+    """
+    import torch
+
+    from .rings import head_network, offline_trunk
+
+    count = frames.shape[1]
+    with torch.inference_mode():
+        trunk = offline_trunk(network, torch.from_numpy(frames))
+        complete = trunk[:, : part.streaming_spec().output_count(count)]
+        feature = head_network(network)(complete.mean(dim=1, keepdim=True))
+    return {"trunk": trunk[:, : part.plan.output_count(count)].numpy(), "feature": feature.numpy()}

@@ -84,6 +84,7 @@ def _describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "limits",
         "front_end",
         "parts",
+        "streaming",
     )
     return {
         "path": str(bundle.path),
@@ -133,6 +134,8 @@ def _bundle_text(found: dict[str, Any]) -> Iterator[str]:
     yield "parts:"
     for part in found["parts"]:
         yield from _part_text(part)
+    if found["streaming"] is not None:
+        yield _streaming_text(found["streaming"])
     yield "artefacts:"
     for artefact in found["artefacts"]:
         yield from _artefact_lines(artefact)
@@ -155,6 +158,15 @@ def _part_text(part: dict[str, Any]) -> Iterator[str]:
         for tensor in part[side]:
             axes = ", ".join(tensor["axes"])
             yield f"    {side[:-1]} {tensor['name']} {tensor['dtype']} {_shape(tensor['shape'])} ({axes})"
+
+
+def _streaming_text(streaming: dict[str, Any]) -> str:
+    return (
+        f"streaming: {streaming['step']} and {streaming['head']}, "
+        f"{streaming['frames_per_call']} frames a call "
+        f"({streaming['lead_frames']} of the first before the recording), the first output after "
+        f"{streaming['first_output_frames']} frames, then one every {streaming['stride_frames']}"
+    )
 
 
 def _artefact_lines(artefact: dict[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata, util
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from voxtoon.errors import InputError
@@ -26,6 +27,7 @@ UNVERIFIED = "int8-unverified"
 """Of artefacts that missed the gate: run when asked for by name, never chosen."""
 
 Arrays = Mapping[str, NDArray[Any]]
+DType = np.dtype[Any]
 
 
 class Session(Protocol):
@@ -38,6 +40,10 @@ class Session(Protocol):
     @property
     def precision(self) -> str:
         """Precision of the artefact, as the manifest names it."""
+
+    @property
+    def input_types(self) -> Mapping[str, DType]:
+        """What the elements of each input are."""
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Evaluate the part once."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from voxtoon.engines import Arrays, EngineSpec, Session
+from voxtoon.engines import Arrays, DType, EngineSpec, Session
 from voxtoon.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class CoreMLSession:
     model: ReferenceModel
     precision: str
     engine: str = "coreml"
+
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """What the elements of each input are."""
+        return {item.name: item.dtype for item in self.model.inputs}
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Evaluate the part once."""

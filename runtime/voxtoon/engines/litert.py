@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxtoon.engines import Arrays, EngineSpec, Session
+from voxtoon.engines import Arrays, DType, EngineSpec, Session
 from voxtoon.errors import CheckError, InputError
 from voxtoon.native_noise import native_stderr_silenced
 
@@ -34,6 +34,12 @@ class LitertSession:
     precision: str
     engine: str = "litert"
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """What the elements of each input are."""
+        types = {item["index"]: np.dtype(item["dtype"]) for item in self.interpreter.get_input_details()}
+        return {name: types[index] for name, index in self.inputs.items()}
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Evaluate the part once.

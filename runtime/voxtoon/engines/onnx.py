@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from voxtoon.engines import Arrays, EngineSpec, Session
+from voxtoon.engines import Arrays, DType, EngineSpec, Session
 from voxtoon.errors import CheckError
 from voxtoon.int8_overflow import PRECISE, products_overflow
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_THREADS = 1
 _FATAL = 4
+_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"} | {
+    f"tensor({name})": name for name in ("int8", "uint8", "int32", "int64", "bool")
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class OnnxSession:
     inference: onnxruntime.InferenceSession
     precision: str
     engine: str = "onnx"
+
+    @property
+    def input_types(self) -> dict[str, DType]:
+        """What the elements of each input are."""
+        return {item.name: np.dtype(_TYPES[item.type]) for item in self.inference.get_inputs()}
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Evaluate the part once."""
