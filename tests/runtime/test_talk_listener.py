@@ -1,5 +1,7 @@
 """A call heard as talks, against the rule computed from the whole recording, with a real front end."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,6 +26,7 @@ class Step:
     """An output is the mean over three calls of 32 frames: the contract of ``encoder_step`` in numpy."""
 
     engine, precision = "numpy", "fp32"
+    input_types: ClassVar = dict.fromkeys(("frames", "past", "position"), np.dtype(np.float32))
     calls = 0
 
     def run(self, inputs):

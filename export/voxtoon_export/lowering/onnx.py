@@ -89,6 +89,7 @@ def exported_model(module: nn.Module, part: Declaration, *, opset: int) -> onnx.
         sizes = enumerate(declared.shape)
         return {axis: torch.export.Dim(size, min=least) for axis, size in sizes if isinstance(size, str)}
 
+    dynamic = tuple(map(free_axes, part.inputs))
     with silenced():
         program = torch.onnx.export(
             module,
@@ -98,7 +99,8 @@ def exported_model(module: nn.Module, part: Declaration, *, opset: int) -> onnx.
             opset_version=opset,
             input_names=[item.name for item in part.inputs],
             output_names=[item.name for item in part.outputs],
-            dynamic_shapes=tuple(map(free_axes, part.inputs)),
+            # The arguments of a step are one in its signature, which a tuple of all of them would not fit.
+            dynamic_shapes=dynamic if any(dynamic) else None,
         )
     assert program is not None  # torch returns None only to callers of its older exporter
     return without_traces(program.model_proto)
