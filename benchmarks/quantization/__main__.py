@@ -1,6 +1,6 @@
 """What quantization gives, and what it costs: every rewrite alone, every recipe, and the stock tools.
 
-``python -m benchmarks.quantization --bundle B --data DIR [--clips N] [--write docs/quantization.md]``
+``python -m benchmarks.quantization --bundle B --data DIR [--full-size] [--write docs/quantization.md]``
 
 All in onnxruntime on one thread. A speed is a ratio to the float32 artefact of the bundle: both take turns,
 and the fastest run of each counts. Faces are those of speakers that nothing was calibrated or trained on.
@@ -10,32 +10,34 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from voxtoon.atomic_file import write_atomically
-from voxtoon.bundle import Bundle, open_bundle
-from voxtoon.engines.onnx import load
+from voxtoon.bundle import open_bundle
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.calibration import CalibrationAudio
-from voxtoon_quantize.formats import Inputs, made_by
+from voxtoon_quantize.formats import Inputs
 from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
 from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.layer_effects import layer_effects, worst_first
 from voxtoon_quantize.onnx_audit import audit
 from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.rewrites import REWRITES
-from voxtoon_quantize.timing import speed_ratio
 
-Table = list[tuple[str, ...]]
-Artefacts = Mapping[str, bytes]
+from .bench import QUALITY_HEADER, Artefacts, Bench, Table, quality_cells
+from .corrections import corrections
+from .full_size import full_size
+from .fully_connected import fully_connected
 
+CHECKPOINT = Path(__file__).resolve().parents[2] / "recipes/checkpoints/speech2face-mel-w4.safetensors"
 START, END = "<!-- measured -->", "<!-- end of measured -->"
+_BEST = Recipe(target="x86")
 RECIPES = {
-    "static_wi8_ai8, mse (x86)": Recipe(target="x86"),
+    "static_wi8_ai8, mse (x86)": _BEST,
     "static_wi8_ai8, minmax (x86)": Recipe(target="x86", observer="minmax"),
     "static_wi8_ai8, percentile (x86)": Recipe(target="x86", observer="percentile"),
     "static_wi8_ai8, entropy (x86)": Recipe(target="x86", observer="entropy"),
@@ -49,34 +51,6 @@ RECIPES = {
 }
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A bundle's float parts, the recordings, and the voices that are judged."""
-
-    bundle: Bundle
-    parts: Mapping[str, OnnxPart]
-    audio: CalibrationAudio
-    judged: Judged
-
-    def inputs(self, name: str) -> Inputs:
-        """One input of a part."""
-        return self.judged.inputs[name][0]
-
-    def made(self, recipe: Recipe, rewrites: tuple[str, ...] | None = None) -> dict[str, bytes]:
-        """The artefacts of a recipe."""
-        parts = {name: OnnxPart(name, part.content, rewrites) for name, part in self.parts.items()}
-        calibrated = calibrate_parts(self.bundle, FORMAT, parts, recipe, self.audio)
-        made = made_by(recipe, calibrated)
-        return {name: content for name, content in made.items() if isinstance(content, bytes)}
-
-    def speed(self, name: str, content: bytes) -> float:
-        """How many times faster than float32."""
-        reference, candidate = (
-            load(model, precision="any", threads=1) for model in (self.parts[name].content, content)
-        )
-        return speed_ratio(reference, candidate, self.inputs(name))
-
-
 def rewrites(bench: Bench) -> Table:
     """What each rewrite gains alone, in float and in integers."""
     rows = [("rewrites", *(f"{name} {kind}" for kind in ("fp32", "int8") for name in bench.parts))]
@@ -84,7 +58,7 @@ def rewrites(bench: Bench) -> Table:
     for label, names in {**sets, "all": tuple(REWRITES)}.items():
         speeds = []
         for recipe in (Recipe(scheme="fp32"), Recipe(target="x86")):
-            made = bench.made(recipe, names)
+            made = bench.made(recipe, bench.rewritten(names))
             speeds += [f"{bench.speed(name, content):.2f}x" for name, content in made.items()]
         rows.append((label, *speeds))
     return rows
@@ -95,17 +69,14 @@ def recipes(bench: Bench) -> Table:
     header = ["recipe"]
     for name in bench.parts:
         header += [f"{name} smaller", "faster", "integer MACs"]
-    rows = [(*header, "angle", "p95", "PSNR dB", "SSIM", "R2 drop")]
+    rows = [(*header, *QUALITY_HEADER)]
     for label, made in _candidates(bench):
         cells = [label]
         for name, content in made.items():
             size = len(bench.parts[name].content) / len(content)
             share = audit(content, bench.inputs(name), signed="arm" in label).mac_share
             cells += [f"{size:.2f}x", f"{bench.speed(name, content):.2f}x", f"{100 * share:.0f} %"]
-        found = bench.judged.quality(made)
-        cells += [f"{found.angle_mean_deg:.2f}", f"{found.angle_p95_deg:.2f}"]
-        if found.psnr_db is not None:
-            cells += [f"{found.psnr_db:.1f}", f"{found.ssim:.4f}", f"{found.r2_drop:.4f}"]
+        cells += quality_cells(bench.judged.quality(made))
         rows.append(tuple(cells))
     return rows
 
@@ -157,16 +128,48 @@ def markdown(rows: Table) -> str:
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
+def sensitivity(bench: Bench) -> Table:
+    """What each layer costs, quantized alone, the worst first."""
+    calibrated = calibrate_parts(bench.bundle, FORMAT, bench.parts, _BEST, bench.audio)
+    rows: Table = [("layer, alone", "saves bytes", *QUALITY_HEADER)]
+    for effect in worst_first(list(layer_effects(calibrated, _BEST, bench.judged))):
+        name = f"{effect.part}.{effect.layer}"
+        rows.append((name, f"{effect.saved_bytes:,}", *quality_cells(effect.quality)))
+    return rows
+
+
+def sections(bench: Bench, arguments: argparse.Namespace) -> Iterator[str]:
+    """The tables with what they are of, in Markdown."""
+    yield (
+        f"`{bench.bundle.manifest.variant}`, speeds and sizes as ratios to fp32 on one thread, angles in "
+        f"degrees; calibrated on {bench.audio.clips} recordings, judged on {len(bench.judged.clips)} of "
+        "other speakers."
+    )
+    yield markdown(recipes(bench))
+    yield "What the rewrites gain, each alone, and the sum of it:"
+    yield markdown(rewrites(bench))
+    yield "What each layer costs, quantized alone:"
+    yield markdown(sensitivity(bench))
+    yield "Ways of storing the first fully connected layer; factors have eight bits:"
+    yield markdown(fully_connected(bench))
+    yield "What equalisation and bias correction would change:"
+    yield markdown(corrections(bench))
+    if arguments.full_size:
+        yield "The paper's widths, random weights, 6 s of voice, two threads:"
+        yield markdown(full_size(bench))
+
+
 def main() -> None:
     """Print the tables, and put them into a page where there is one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--bundle", type=Path, help="default: the one that comes with the package")
+    parser.add_argument("--bundle", type=Path, help="with float32 in ONNX (default: of the checkpoint)")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=48)
     parser.add_argument("--judged", type=int, default=48)
+    parser.add_argument("--full-size", action="store_true", help="the paper's widths too: 5 GB of memory")
     parser.add_argument("--write", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
-    with open_bundle(arguments.bundle) as bundle:
+    with tempfile.TemporaryDirectory() as folder, open_bundle(_bundle(arguments, Path(folder))) as bundle:
         parts = float_parts(bundle, FORMAT)
         audio = CalibrationAudio(
             arguments.data, clips=arguments.clips, use_speaker=lambda speaker: not is_held_out(speaker)
@@ -176,22 +179,26 @@ def main() -> None:
         )
         onnx_parts = {name: part for name, part in parts.items() if isinstance(part, OnnxPart)}
         bench = Bench(bundle, onnx_parts, audio, Judged.of(bundle, FORMAT, parts, kept))
-        text = "\n\n".join(
-            [
-                f"`{bundle.manifest.variant}`, speeds and sizes as ratios to fp32, angles in degrees; "
-                f"calibrated on {arguments.clips} recordings, judged on {kept.used} of other speakers.",
-                markdown(recipes(bench)),
-                "What the rewrites gain, each alone, and the sum of it:",
-                markdown(rewrites(bench)),
-            ]
-        )
-    print(text)
+        told = []
+        for section in sections(bench, arguments):
+            print(section, flush=True)
+            told.append(section)
     if arguments.write:
         page = arguments.write.read_text(encoding="utf-8")
         before, _, rest = page.partition(START)
         _, _, after = rest.partition(END)
+        text = "\n\n".join(told)
         content = f"{before}{START}\n\n{text}\n\n{END}{after}"
         write_atomically({arguments.write: content.encode()})
+
+
+def _bundle(arguments: argparse.Namespace, folder: Path) -> Path:
+    if arguments.bundle is not None:
+        return Path(arguments.bundle)
+    from voxtoon_export.checkpoint import load_checkpoint
+    from voxtoon_export.exporter import export
+
+    return export(load_checkpoint(CHECKPOINT), output=folder / "float.voxtoon").bundle
 
 
 if __name__ == "__main__":

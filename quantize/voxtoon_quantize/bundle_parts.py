@@ -61,7 +61,7 @@ def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPa
     InputError
         One of them has no float32 artefact of the format.
     """
-    others = _other_parts(bundle.manifest)
+    others = {*_speech_parts(bundle.manifest), *_streaming_parts(bundle.manifest)}
     takes_folders = ENGINES[format_named(quantized.name).engine].takes_folders
     found = {}
     for part in bundle.manifest.parts:
@@ -81,14 +81,12 @@ def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPa
     return found
 
 
-def _other_parts(described: manifest.Manifest) -> set[str]:
-    """Parts of the runtime that nothing here quantizes."""
-    found = set()
-    if described.voice_activity is not None:
-        found.add(described.voice_activity.part)
-    if described.streaming is not None:
-        found |= {described.streaming.step, described.streaming.head}
-    return found
+def _speech_parts(described: manifest.Manifest) -> set[str]:
+    return set() if described.voice_activity is None else {described.voice_activity.part}
+
+
+def _streaming_parts(described: manifest.Manifest) -> set[str]:
+    return set() if described.streaming is None else {described.streaming.step, described.streaming.head}
 
 
 def write_with(
@@ -100,14 +98,15 @@ def write_with(
     ----------
     keep
         The precisions that stay besides the new artefacts; None for all. A part that is left without an
-        artefact goes, with its golden values. What nothing here replaces always stays.
+        artefact goes, with its golden values; without the parts of streaming, runtimes compute windows
+        again. The speech detector, which has no other precision, always stays.
     """
     described = bundle.manifest
-    others = _other_parts(described)
+    speech = _speech_parts(described)
     ours = {(item.report.format, item.report.name) for item in made}
 
     def stays(item: manifest.Artefact) -> bool:
-        if item.part in others:
+        if item.part in speech:
             return True
         replaced = item.precision in (INT8, UNVERIFIED) and (item.format, item.part) in ours
         return not replaced and (keep is None or item.precision in keep)
@@ -126,7 +125,14 @@ def write_with(
         files |= new.files
     card = bundle.read(described.model_card).decode("utf-8", "replace")
     files[described.model_card] = with_artefacts(card, artefacts).encode()
-    changed = replace(described, parts=parts, artefacts=artefacts, golden=golden, files={})
+    changed = replace(
+        described,
+        parts=parts,
+        artefacts=artefacts,
+        golden=golden,
+        streaming=None if _streaming_parts(described) & lost else described.streaming,
+        files={},
+    )
     write_bundle(place, manifest_without_files=changed, files=files)
 
 

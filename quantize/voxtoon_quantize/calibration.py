@@ -73,8 +73,9 @@ class CalibrationAudio:
 
     Attributes
     ----------
-    used, skipped
-        What the last iteration came to: how many recordings, and the files that gave none.
+    used, skipped, digest
+        What the last iteration came to: how many recordings, the files that gave none, and a SHA-256 of all
+        samples given.
 
     Raises
     ------
@@ -88,6 +89,7 @@ class CalibrationAudio:
     use_speaker: Callable[[str], bool] = lambda speaker: True
     used: int = field(default=0, init=False)
     skipped: list[Skipped] = field(default_factory=list, init=False)
+    digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if self.clips < 1:
@@ -97,6 +99,13 @@ class CalibrationAudio:
         self._files = _spread(_found(self.folder, self.use_speaker))
 
     def __iter__(self) -> Iterator[CalibrationClip]:
+        digest = hashlib.sha256()
+        for clip in self._clips():
+            digest.update(clip.samples.tobytes())
+            self.digest = digest.hexdigest()
+            yield clip
+
+    def _clips(self) -> Iterator[CalibrationClip]:
         self.used, self.skipped = 0, []
         for path, speaker in self._files:
             if self.used == self.clips:

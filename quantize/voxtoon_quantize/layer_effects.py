@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from .formats import CalibratedPart, size_bytes
+from voxtoon.atomic_file import write_atomically
+
+from .formats import CalibratedPart, content_digest, made_by, size_bytes
 from .judging import Judged
 from .quality import Quality
 from .recipe import Recipe
@@ -33,6 +38,60 @@ class LayerEffect:
     def to_json(self) -> dict[str, Any]:
         """Return all by name."""
         return {**asdict(self), "quality": self.quality.to_json()}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> LayerEffect:
+        """Read what `to_json` gave."""
+        return cls(**{**found, "quality": Quality(**found["quality"])})
+
+
+@dataclass(frozen=True)
+class EffectCache:
+    """Layers that were judged before, in a folder: one file for each set of artefacts, recipe and recordings.
+
+    Attributes
+    ----------
+    folder
+        Made when something is kept; None keeps nothing.
+    recordings
+        Digests of those that were calibrated on and judged on.
+    """
+
+    folder: Path | None = None
+    recordings: tuple[str, ...] = ()
+
+    def effects(
+        self, parts: Sequence[CalibratedPart], recipe: Recipe, judged: Judged
+    ) -> Iterator[LayerEffect]:
+        """As `layer_effects`, at once where all of it is known already; the file is written at the end."""
+        place = None if self.folder is None else self.folder / f"{self._key(parts, recipe, judged)}.json"
+        known = None if place is None else _read(place)
+        if known is not None:
+            yield from known
+            return
+        found = []
+        for effect in layer_effects(parts, recipe, judged):
+            found.append(effect)
+            yield effect
+        if place is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            content = json.dumps([effect.to_json() for effect in found])
+            write_atomically({place: content.encode()})
+
+    def _key(self, parts: Sequence[CalibratedPart], recipe: Recipe, judged: Judged) -> str:
+        # Of all layers quantized at once, so that any other way of making them makes another key.
+        made = {name: content_digest(content) for name, content in made_by(recipe, parts).items()}
+        floats = {part.part.name: content_digest(part.part.content) for part in parts}
+        facts = [judged.format.name, floats, made, recipe.to_json(), self.recordings]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _read(place: Path) -> list[LayerEffect] | None:
+    """What a file holds; None where there is none, or something else is in it."""
+    try:
+        return [LayerEffect.from_json(effect) for effect in json.loads(place.read_bytes())]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def layer_effects(parts: Sequence[CalibratedPart], recipe: Recipe, judged: Judged) -> Iterator[LayerEffect]:

@@ -23,7 +23,7 @@ from .formats import (
     quantized_format,
 )
 from .judging import Judged, refusal, report_of
-from .layer_effects import LayerEffect, layer_effects, worst_first
+from .layer_effects import EffectCache, LayerEffect, worst_first
 from .recipe import SCHEMES, Recipe
 from .report import INT8, FormatReport, Report
 from .search import Found, Goal, search
@@ -43,6 +43,7 @@ def quantize(
     allow: bool = False,
     goal: Goal | None = None,
     keep: Collection[str] | None = None,
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Add int8 artefacts to a bundle.
@@ -65,6 +66,8 @@ def quantize(
         Give layers other schemes than the recipe's until this is met.
     keep
         The precisions that stay in the bundle besides int8; None for all that it has.
+    cache
+        As for `sensitivity`, which a goal may ask for.
     progress
         Called with a few words before each step.
 
@@ -78,12 +81,12 @@ def quantize(
     """
     place = place_of(path, output)
     tell = progress or (lambda words: None)
-    heard, kept = _recordings(audio, clips, judged_clips)
     with open_bundle(path) as bundle:
         opened = [_Opened.of(bundle, name, recipe) for name in dict.fromkeys(formats)]
+        heard, kept = _recordings(audio, clips, judged_clips)
         reports, made = [], []
         for work in opened:
-            report, artefacts = _quantized(bundle, work, recipe, heard, kept, allow, goal, tell)
+            report, artefacts = _quantized(bundle, work, recipe, heard, kept, allow, goal, cache, tell)
             reports.append(report)
             made += artefacts
         tell("writing the bundle")
@@ -100,6 +103,7 @@ def sensitivity(
     format_name: str = "onnx",
     clips: int = 32,
     judged_clips: int = 16,
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> list[LayerEffect]:
     """Tell what each layer of a bundle costs the final face; nothing is written.
@@ -110,6 +114,8 @@ def sensitivity(
         As for `quantize`.
     format_name
         The format to do it in.
+    cache
+        A folder that keeps what was found, and gives it again for the same artefacts and recordings.
 
     Returns
     -------
@@ -129,7 +135,8 @@ def sensitivity(
         calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
         judged = Judged.of(bundle, work.format, work.parts, kept)
         found = []
-        for effect in layer_effects(calibrated, recipe, judged):
+        known = EffectCache(cache, (heard.digest, kept.digest))
+        for effect in known.effects(calibrated, recipe, judged):
             tell(f"judged {effect.part}.{effect.layer}")
             found.append(effect)
     return worst_first(found)
@@ -169,6 +176,7 @@ def _quantized(
     kept: CalibrationAudio,
     allow: bool,
     goal: Goal | None,
+    cache: Path | None,
     tell: Progress,
 ) -> tuple[FormatReport, list[Made]]:
     """Quantize the parts in one format; raises as `quantize` does."""
@@ -176,7 +184,8 @@ def _quantized(
     calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
     tell("judging on speakers kept apart")
     judged = Judged.of(bundle, work.format, work.parts, kept)
-    found = search(calibrated, recipe, judged, goal) if goal else Found(recipe, ())
+    known = EffectCache(cache, (heard.digest, kept.digest))
+    found = search(calibrated, recipe, judged, goal, known) if goal else Found(recipe, ())
     made = made_by(found.recipe, calibrated)
     quality = judged.quality(made)
     reports = []

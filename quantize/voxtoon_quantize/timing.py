@@ -1,11 +1,14 @@
-"""How much faster one session of one thread is than another."""
+"""How long sessions take, and how much faster one is than another.
+
+Of sessions of one thread the thread's own time is counted, not the clock's: what else the machine does is
+none of theirs.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 if TYPE_CHECKING:
     from voxtoon.engines import Session
@@ -17,19 +20,31 @@ _ROUND_S: Final = 1.0  # of one session; what is slow is not run as often
 
 
 def speed_ratio(reference: Session, candidate: Session, inputs: Inputs) -> float:
-    """Return how many times faster a candidate is: they take turns, and the fastest run of each counts.
+    """Return how many times faster a candidate is: they take turns, and the fastest run of each counts."""
+    reference_s, candidate_s = _fastest_s([reference, candidate], inputs)
+    return reference_s / candidate_s
 
-    Time of the thread is counted, not of the clock: what else the machine does is none of theirs.
-    """
-    least = {id(reference): np.inf, id(candidate): np.inf}
-    spent_s = 0.0
+
+def wall_ratio(reference: Session, candidate: Session, inputs: Inputs) -> float:
+    """As `speed_ratio` by the clock, for sessions of several threads; the machine should be doing no more."""
+    reference_s, candidate_s = _fastest_s([reference, candidate], inputs, clock=time.perf_counter)
+    return reference_s / candidate_s
+
+
+def run_ms(session: Session, inputs: Inputs) -> float:
+    """Return the milliseconds of the fastest of some runs."""
+    return 1000.0 * _fastest_s([session], inputs)[0]
+
+
+def _fastest_s(
+    sessions: list[Session], inputs: Inputs, *, clock: Callable[[], float] = time.thread_time
+) -> list[float]:
+    took_s: list[list[float]] = [[] for _ in sessions]
     for _ in range(_ROUNDS):
-        for session in (reference, candidate):
-            start = time.thread_time()
+        for session, runs in zip(sessions, took_s, strict=True):
+            start = clock()
             session.run(inputs)
-            took_s = time.thread_time() - start
-            least[id(session)] = min(least[id(session)], took_s)
-            spent_s += took_s
-        if spent_s > 2 * _ROUND_S * _ROUNDS:
+            runs.append(clock() - start)
+        if sum(map(sum, took_s)) > len(sessions) * _ROUND_S * _ROUNDS:
             break
-    return float(least[id(reference)] / least[id(candidate)])
+    return [min(runs) for runs in took_s]

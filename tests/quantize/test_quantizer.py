@@ -1,8 +1,12 @@
 """A bundle goes in, and comes out with int8 artefacts that deserve the name, or as it was."""
 
 import json
+import resource
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
+import soundfile
 
 import voxtoon
 from voxtoon.errors import CheckError, InputError
@@ -91,7 +95,10 @@ def test_quantized_again_the_old_artefacts_give_way(allowed, voices):
 
 def test_the_rest_of_the_bundle_is_as_it_was(allowed, tiny_bundle):
     with voxtoon.open_bundle(tiny_bundle) as before, voxtoon.open_bundle(allowed.bundle) as after:
-        assert before.manifest.files.items() <= after.manifest.files.items()
+        changed = {
+            name for name, entry in before.manifest.files.items() if after.manifest.files[name] != entry
+        }
+        assert changed == {before.manifest.model_card}
         assert before.manifest.artefacts == after.manifest.artefacts[: len(before.manifest.artefacts)]
 
 
@@ -143,6 +150,41 @@ def test_a_folder_is_not_changed_in_place(tiny_bundle, voices, tmp_path):
         quantize(tmp_path, audio=voices, recipe=RECIPE)
 
 
+@contextmanager
+def room_for(size_bytes):
+    """No file can grow beyond a size, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_bundle_as_it_was(tiny_bundle, voices, tmp_path):
+    place = tmp_path / "small.voxtoon"
+    place.write_bytes(tiny_bundle.read_bytes())
+
+    with (
+        room_for(len(tiny_bundle.read_bytes())),  # with int8 artefacts it is larger
+        pytest.raises(InputError, match=r"the bundle cannot be written: got .*too large"),
+    ):
+        quantize(place, audio=voices, recipe=RECIPE, allow=True)
+    assert list(tmp_path.iterdir()) == [place]
+    assert place.read_bytes() == tiny_bundle.read_bytes()
+
+
+def test_silence_is_nothing_to_calibrate_on(tiny_bundle, voices, tmp_path):
+    folder = tmp_path / "silent"
+    folder.mkdir()
+    for path in voices.iterdir():
+        soundfile.write(folder / path.name, np.zeros(16_000), 16_000)
+
+    with pytest.raises(InputError, match=r"no usable recording among the \d+ .*silent"):
+        quantize(tiny_bundle, audio=folder, recipe=RECIPE, output=tmp_path / "out.voxtoon")
+    assert not (tmp_path / "out.voxtoon").exists()
+
+
 def test_the_command_prints_the_table_and_refuses(tiny_bundle, voices, tmp_path, capsys):
     from voxtoon.cli import main
 
@@ -168,7 +210,11 @@ def test_the_command_prints_the_table_and_refuses(tiny_bundle, voices, tmp_path,
         (["--calibrate", ".", "--recipe", "int8"], "unknown scheme: got 'int8'"),
         (["--calibrate", ".", "--recipe", "missing.json"], "the recipe cannot be read"),
         (["--calibrate", ".", "--layer", "encoder.fc1"], "--layer: got 'encoder.fc1'"),
-        (["--calibrate", ".", "--target", "ane"], "unknown target: got 'ane'"),
+        (["--calibrate", ".", "--target", "amd"], "unknown target: got 'amd'"),
+        (["--calibrate", ".", "--to", "litter"], "did you mean litert?"),
+        (["--calibrate", ".", "--layer", "encoder.cnov1=fp16"], "did you mean conv1"),
+        (["--calibrate", ".", "--layer", "enkoder.conv1=fp16"], "did you mean encoder"),
+        (["--calibrate", ".", "--recipe", '{"shceme": "fp16"}'], "did you mean scheme"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(tiny_bundle, tmp_path, capsys, words, message):

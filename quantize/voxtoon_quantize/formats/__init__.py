@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -132,3 +133,12 @@ def made_by(recipe: Recipe, parts: Iterable[CalibratedPart]) -> dict[str, Conten
 def size_bytes(content: Content) -> int:
     """Return how large an artefact is: a file, or all files of a folder."""
     return len(content) if isinstance(content, bytes) else sum(map(len, content.values()))
+
+
+def content_digest(content: Content) -> str:
+    """Return a SHA-256 of an artefact, of a folder's files with their names."""
+    files = {"": content} if isinstance(content, bytes) else content
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    return digest.hexdigest()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxtoon.atomic_file import write_atomically
 from voxtoon.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +47,19 @@ def add_parser(subparsers: Any) -> None:
         "--max-angle-deg", type=float, metavar="A", help="leave layers in float until features turn no more"
     )
     parser.add_argument(
-        "--sensitivity", action="store_true", help="only tell what each layer costs the face; writes nothing"
+        "--max-ms", type=float, metavar="T", help="leave no layer in float where a run takes longer here"
+    )
+    parser.add_argument(
+        "--sensitivity",
+        action="store_true",
+        help="only tell what each layer costs the face; writes no bundle",
+    )
+    parser.add_argument("--draw", type=Path, metavar="FILE.svg", help="with --sensitivity, draw it too")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keeps what layers cost, for the same artefacts and recordings (default: the user's cache)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -103,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
             clips=arguments.clips,
             judged_clips=arguments.judged,
             allow=arguments.allow,
-            goal=Goal(arguments.max_bytes, arguments.max_angle_deg),
+            goal=Goal(arguments.max_bytes, arguments.max_angle_deg, arguments.max_ms),
+            cache=_cache(arguments),
             progress=tell,
         )
     print(json.dumps(_json(report), indent=2) if arguments.json else text_of(report))
@@ -140,6 +155,7 @@ def telling_of_refusal(*, as_json: bool = False) -> Iterator[None]:
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
     from voxtoon.cli.console import progress, table
+    from voxtoon_quantize.layer_chart import chart
     from voxtoon_quantize.quantizer import sensitivity
 
     with progress() as tell:
@@ -150,8 +166,11 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
             format_name=arguments.to[0],
             clips=arguments.clips,
             judged_clips=arguments.judged,
+            cache=_cache(arguments),
             progress=tell,
         )
+    if arguments.draw is not None:
+        write_atomically({arguments.draw: chart(effects).encode()})
     if arguments.json:
         print(json.dumps([effect.to_json() for effect in effects], indent=2))
         return 0
@@ -166,6 +185,13 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     header = ("layer, alone", "scheme", "saves bytes", "angle", "PSNR dB", "SSIM", "landmarks px")
     print(table(header, rows))
     return 0
+
+
+def _cache(arguments: argparse.Namespace) -> Path:
+    if arguments.cache is not None:
+        return Path(arguments.cache)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "voxtoon" / "sensitivity"
 
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:

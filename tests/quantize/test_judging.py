@@ -1,0 +1,80 @@
+"""What is broken misses the line of the gate that is about it; what is not, does not."""
+
+import numpy as np
+import onnx
+import pytest
+
+import voxtoon
+from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.formats import made_by
+from voxtoon_quantize.formats.onnx import FORMAT
+from voxtoon_quantize.judging import Judged, report_of
+from voxtoon_quantize.quantizer import calibrate_parts
+from voxtoon_quantize.recipe import Recipe
+
+RECIPE = Recipe(observer="minmax")
+ANGLES, FACES = {"angle_mean_deg", "angle_p95_deg"}, {"psnr_db", "ssim", "r2_drop"}
+
+
+@pytest.fixture(scope="module")
+def known(tiny_bundle, voices):
+    with voxtoon.open_bundle(tiny_bundle) as bundle:
+        parts = float_parts(bundle, FORMAT)
+        calibrated = calibrate_parts(bundle, FORMAT, parts, RECIPE, CalibrationAudio(voices, clips=8))
+        kept = CalibrationAudio(voices, clips=6, telephone_share=0.0)
+        yield calibrated, Judged.of(bundle, FORMAT, parts, kept)
+
+
+@pytest.fixture(scope="module")
+def made(known):
+    return made_by(RECIPE, known[0])
+
+
+def missed(known, made, name):
+    calibrated, judged = known
+    part = next(item.part for item in calibrated if item.part.name == name)
+    return set(report_of(part, made[name], judged.quality(made), judged, RECIPE).missed)
+
+
+def with_tensor(content, name, change):
+    """The model with one of its tensors changed."""
+    model = onnx.load_from_string(content)
+    tensor = next(item for item in model.graph.initializer if item.name == name)
+    changed = np.ascontiguousarray(change(onnx.numpy_helper.to_array(tensor)))
+    tensor.CopyFrom(onnx.numpy_helper.from_array(changed, name))
+    return model.SerializeToString()
+
+
+def test_what_is_whole_misses_no_line_about_faces_and_integers(known, made):
+    for name in made:
+        assert not missed(known, made, name) & (ANGLES | FACES | {"integer_macs"})
+
+
+def test_an_encoder_that_hears_something_else_misses_the_angle(known, made):
+    broken = with_tensor(made["encoder"], "fc2.weight.quantized", lambda weight: weight[::-1])
+
+    assert missed(known, {**made, "encoder": broken}, "encoder") >= ANGLES
+
+
+def test_a_decoder_of_other_colours_misses_the_lines_about_faces(known, made):
+    broken = with_tensor(made["decoder"], "texture_rgb.weight.quantized", lambda weight: -weight)
+    found = missed(known, {**made, "decoder": broken}, "decoder")
+
+    assert found >= FACES
+    assert not found & ANGLES
+
+
+def test_a_scale_of_activations_that_is_off_is_noticed(known, made):
+    nodes = onnx.load_from_string(made["encoder"]).graph.node
+    scale = next(node.input[1] for node in nodes if node.op_type == "QuantizeLinear")
+    broken = with_tensor(made["encoder"], scale, lambda value: value * np.float32(0.02))
+
+    assert missed(known, {**made, "encoder": broken}, "encoder") >= ANGLES
+
+
+def test_floats_under_the_name_of_integers_miss_share_and_size(known, made):
+    floats = {item.part.name: item.part.content for item in known[0]}
+
+    assert missed(known, floats, "decoder") >= {"integer_macs", "smaller"}
+    assert not missed(known, floats, "decoder") & (ANGLES | FACES)
