@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxtoon.errors import InputError
@@ -86,6 +86,7 @@ def noise(count, seed=0):
     return np.random.default_rng(seed).normal(size=(count, *SHAPE)).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(
     size=st.sampled_from([2, 4, 10]), length=st.integers(0, 60), cuts=st.lists(st.integers(0, 60), max_size=8)
 )
