@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxtoon import manifest
-from voxtoon.avatar import MEASUREMENTS
+from voxtoon.avatar import MEASUREMENTS, AvatarStatistics
 from voxtoon.confidence import DESCRIPTOR
 from voxtoon.errors import InputError
 
@@ -87,18 +87,22 @@ def avatar_statistics_entry(checkpoint: Checkpoint) -> manifest.AvatarStatistics
     """Return mean and deviation of what the avatar measures; None where nobody says.
 
     Those that a system declares for its pictures stand in for a checkpoint's own. What they leave out does
-    not vary: its deviation is 0, which keeps the avatar's parameter neutral.
+    not vary: its deviation is 0, which keeps the avatar's parameter neutral. No other deviation is smaller
+    than what can be seen.
     """
     found, picture = checkpoint.avatar_statistics, checkpoint.variant.picture
     if found is not None:
-        return manifest.AvatarStatistics(mean=found["mean"], std=found["std"])
-    if picture is None:
+        statistics = AvatarStatistics.from_json(found)
+    elif picture is not None:
+        declared = {name: picture.statistics.get(name, (0.0, 0.0)) for name in MEASUREMENTS}
+        statistics = AvatarStatistics(
+            mean={name: mean for name, (mean, _) in declared.items()},
+            std={name: std for name, (_, std) in declared.items()},
+        )
+    else:
         return None
-    declared = {name: picture.statistics.get(name, (0.0, 0.0)) for name in MEASUREMENTS}
-    return manifest.AvatarStatistics(
-        mean={name: mean for name, (mean, _) in declared.items()},
-        std={name: std for name, (_, std) in declared.items()},
-    )
+    seen = statistics.with_least_std()
+    return manifest.AvatarStatistics(mean=seen.mean, std=seen.std)
 
 
 def _vector(array: Array | None) -> manifest.Vector | None:

@@ -22,6 +22,7 @@ from voxtoon.avatar import (
 )
 from voxtoon.avatar.evaluate import evaluate_colours
 from voxtoon.avatar.measurement import HAIR_MEASUREMENTS
+from voxtoon.avatar.parameters import LEAST_COLOUR_STD, LEAST_SHAPE_STD
 from voxtoon.errors import InputError
 from voxtoon.manifest import Head
 
@@ -176,6 +177,19 @@ def test_statistics_are_the_mean_and_deviation_of_each_measurement(faces, statis
     table = np.array([list(measure(**face).values()) for face in faces])
     assert list(statistics.mean.values()) == pytest.approx(table.mean(axis=0))
     assert list(statistics.std.values()) == pytest.approx(table.std(axis=0))
+
+
+def test_a_deviation_too_small_to_be_seen_is_raised_and_none_stays_none(statistics):
+    std = {**statistics.std, "chin_width": 0.0009, "hair_part": 0.0051, "jaw_width": 0.0}
+    raised = AvatarStatistics(mean=statistics.mean, std=std).with_least_std()
+    assert raised.std == {**std, "chin_width": LEAST_SHAPE_STD, "hair_part": LEAST_COLOUR_STD}
+    assert raised.mean == statistics.mean
+
+
+def test_faces_that_hardly_differ_have_the_least_deviation(faces):
+    one = measure(**faces[0])
+    other = {**one, "chin_width": one["chin_width"] + 0.0004}
+    assert AvatarStatistics.of([one, other]).std["chin_width"] == LEAST_SHAPE_STD
 
 
 def test_statistics_that_do_not_fit_are_refused(faces, statistics):

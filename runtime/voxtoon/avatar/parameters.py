@@ -22,6 +22,8 @@ from voxtoon.avatar.measurement import (
 from voxtoon.errors import InputError
 
 DEFAULT_GAIN = 1.5  # caricature: differences from the mean face drawn one and a half times as large
+# Smaller deviations cannot be seen: half a pixel of a face 120 px wide, and five steps of an 8-bit colour.
+LEAST_SHAPE_STD, LEAST_COLOUR_STD = 0.004, 0.02
 CLIP_STD = 2.5  # a measurement this many standard deviations out moves its parameter all the way
 HAIR_CHOICES = ("reconstructed", "neutral")
 
@@ -108,7 +110,8 @@ class AvatarStatistics:
     """Mean and standard deviation of every measurement over many faces, as a bundle stores them.
 
     They are to be those of the faces that the model itself decodes from its training voices: these vary less
-    than the faces it was trained on. A deviation of 0 keeps the parameter at 0.
+    than the faces it was trained on. A deviation of 0 keeps the parameter at 0; what measures any face should
+    go through `with_least_std` before it is stored.
 
     Raises
     ------
@@ -132,7 +135,7 @@ class AvatarStatistics:
 
     @classmethod
     def of(cls, measurements: list[dict[str, float]]) -> AvatarStatistics:
-        """Statistics of many faces, each measured by `measure`."""
+        """Statistics of many faces, each measured by `measure`, no deviation under the least."""
         count = len(measurements)
         if count < 2:
             raise InputError("avatar statistics need faces", got=count, expected="2 or more")
@@ -141,7 +144,18 @@ class AvatarStatistics:
             name: math.sqrt(math.fsum((one[name] - mean[name]) ** 2 for one in measurements) / count)
             for name in MEASUREMENTS
         }
-        return cls(mean=mean, std=std)
+        return cls(mean=mean, std=std).with_least_std()
+
+    def with_least_std(self) -> AvatarStatistics:
+        """Raise deviations smaller than what can be seen: to 0.004 of landmarks, 0.02 of colours; 0 stays 0.
+
+        Measurements are shares of the face's width or height, or of the range of a colour. Where faces differ
+        by less than half a pixel, dividing by that would draw the rounding of the arithmetic as a caricature.
+        """
+        least = dict.fromkeys(MEASUREMENTS, LEAST_SHAPE_STD)
+        least |= dict.fromkeys(("brow_weight", *HAIR_MEASUREMENTS), LEAST_COLOUR_STD)
+        std = {name: max(value, least[name]) if value else 0.0 for name, value in self.std.items()}
+        return AvatarStatistics(mean=self.mean, std=std)
 
     def to_json(self) -> dict[str, dict[str, float]]:
         """A dictionary that `from_json` turns back into equal statistics."""
