@@ -1,6 +1,7 @@
 """Parts lowered to Core ML: what a package says, that it equals torch on real audio, that damage shows."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -194,6 +195,13 @@ def test_a_name_that_core_ml_reserves_is_refused_and_not_changed_in_silence():
         CheckError, match="memory has an input of a name that Core ML does not take: got state"
     ):
         COREML.lower(build(part).eval(), part, ["fp32"])
+
+
+def test_its_operations_are_counted_without_its_constants(packages, modules):
+    counted = COREML.operators(packages["decoder"]["fp32"])
+    kinds = [step.kind for step in session(packages["decoder"]["fp32"]).model._steps]
+    assert counted == Counter(kinds)
+    assert list(counted.values()) == sorted(counted.values(), reverse=True)
 
 
 def test_an_unknown_precision_is_refused(modules):

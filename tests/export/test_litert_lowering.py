@@ -200,6 +200,14 @@ def test_what_cannot_be_converted_is_told_with_its_layer_and_operation(tiny_chec
         litert.lower(network, tiny_checkpoint.variant.parts["face_encoder"], ["fp32"])
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_its_operators_are_counted_as_the_interpreter_lists_them(lowered, precision):
+    content = lowered["decoder"][precision]
+    counted = format_named("litert").operators(content)
+    assert counted == operators(content)
+    assert list(counted.values()) == sorted(counted.values(), reverse=True)
+
+
 def test_converting_prints_nothing(tiny_checkpoint, capfd):
     litert.lower(tiny_checkpoint.network("decoder"), tiny_checkpoint.variant.parts["decoder"], ["fp32"])
     assert capfd.readouterr() == ("", "")

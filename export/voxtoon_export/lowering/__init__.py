@@ -96,6 +96,8 @@ class Format:
         ``(module, part, precisions)``, the module in eval mode, to the content of an artefact per precision.
     label
         Writes into a content what it is; None where the format has no place for that.
+    operators
+        How many operators of each kind a content holds, the most frequent first; None where nobody can tell.
     explain
         ``(session, module, inputs, tolerance)`` to where an artefact that fails leaves the way of the module,
         in words, or None where that cannot be told; None where the format cannot be looked into.
@@ -108,6 +110,7 @@ class Format:
     minimum_runtime: Mapping[str, str]
     lower: Lowering
     label: Callable[[Any, About], Content] | None = None
+    operators: Callable[[Any], Mapping[str, int]] | None = None
     explain: Explain | None = None
 
 

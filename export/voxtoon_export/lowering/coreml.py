@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -185,15 +186,30 @@ def label(files: Files, about: About) -> Files:
     about
         What is written.
     """
-    with silenced():
-        from coremltools import proto
-
-    model = proto.Model_pb2.Model.FromString(files[MODEL])
+    model = _model(files)
     metadata = model.description.metadata
     metadata.author, metadata.license = about.author, about.licence
     metadata.shortDescription = about.description
     metadata.userDefined.update(about.metadata)
     return {**files, MODEL: model.SerializeToString(deterministic=True)}
+
+
+def operators(files: Files) -> Mapping[str, int]:
+    """Count the operations of a package by kind, constants left out, the most frequent first."""
+    program = _model(files).mlProgram
+    blocks = [
+        block for function in program.functions.values() for block in function.block_specializations.values()
+    ]
+    kinds = Counter(operation.type for block in blocks for operation in block.operations)
+    del kinds["const"]
+    return dict(kinds.most_common())
+
+
+def _model(files: Files) -> Any:
+    with silenced():
+        from coremltools import proto
+
+    return proto.Model_pb2.Model.FromString(files[MODEL])
 
 
 def explain(
@@ -243,5 +259,6 @@ FORMAT: Final = Format(
     minimum_runtime={"iOS": "17", "macOS": "14", "coremltools": "9.0"},
     lower=lower,
     label=label,
+    operators=operators,
     explain=explain,
 )

@@ -9,6 +9,7 @@ What the rewriting is worth is measured by ``python -m benchmarks.litert``, see 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -141,6 +142,15 @@ def _named(module: nn.Module, outputs: Sequence[str]) -> nn.Module:
     return Named().eval()
 
 
+def operators(content: bytes) -> Mapping[str, int]:
+    """Count the operators of a file by kind, the most frequent first."""
+    from voxtoon_export.litert_model import kind, read
+
+    model = read(content)
+    kinds = (kind(model, operator) for graph in model.subgraphs for operator in graph.operators)
+    return dict(Counter(kinds).most_common())
+
+
 FORMAT: Final = Format(
     name="litert",
     extension=".tflite",
@@ -149,4 +159,5 @@ FORMAT: Final = Format(
     # ai-edge-litert 1.1 to 1.3 compute nonsense from float16 weights, and 1.0 does not work with numpy 2.
     minimum_runtime={"ai-edge-litert": "1.4", "tflite-runtime": "2.14"},
     lower=lower,
+    operators=operators,
 )

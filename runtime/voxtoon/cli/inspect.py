@@ -73,8 +73,10 @@ def _describe_bundle(bundle: Bundle) -> dict[str, Any]:
     found = manifest.to_json()
     for artefact in found["artefacts"]:
         artefact |= _size_and_hash(manifest, artefact["file"])
-        is_onnx = artefact["format"] == "onnx"
-        artefact["summary"] = _summary(bundle.read(artefact["file"])) if is_onnx else None
+        if artefact["format"] == "onnx":
+            artefact["summary"] = _summary(bundle.read(artefact["file"]))
+        else:
+            artefact["summary"] = _operator_counts(bundle, artefact["format"], artefact["file"])
     wanted = (
         "format_version",
         "system",
@@ -113,6 +115,16 @@ def _summary(content: bytes) -> dict[str, Any] | None:
     return found
 
 
+def _operator_counts(bundle: Bundle, file_format: str, file: str) -> dict[str, Any] | None:
+    """Return the operators of an artefact that is not ONNX, None where what counts them is not installed."""
+    try:
+        count = import_module("voxtoon_export.lowering").format_named(file_format).operators
+        content = bundle.read(file) if file in bundle.manifest.files else bundle.read_folder(file)
+        return None if count is None else {"operators": count(content)}
+    except ImportError:
+        return None
+
+
 def _artefact_text(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['path']}: ONNX, {_bytes(found['bytes'])}, sha256 {found['sha256']}"
     summary = found["summary"]
@@ -139,7 +151,7 @@ def _bundle_text(found: dict[str, Any]) -> Iterator[str]:
     yield "artefacts:"
     for artefact in found["artefacts"]:
         yield from _artefact_lines(artefact)
-    if any(item["format"] == "onnx" and item["summary"] is None for item in found["artefacts"]):
+    if any(item["summary"] is None for item in found["artefacts"]):
         yield f"  {_NO_OPERATORS}"
     yield f"intended use: {found['intended_use']}"
     yield f"limits: {found['limits']}"
@@ -172,8 +184,13 @@ def _streaming_text(streaming: dict[str, Any]) -> str:
 def _artefact_lines(artefact: dict[str, Any]) -> Iterator[str]:
     kind = f"{artefact['format']} {artefact['precision']}"
     yield f"  {artefact['file']}: {artefact['part']}, {kind}, {_bytes(artefact['bytes'])}"
-    if artefact["summary"] is not None:
-        yield f"    opset {artefact['summary']['opset']}, {_operators(artefact['summary'])}"
+    summary = artefact["summary"]
+    if summary is not None and "opset" in summary:
+        yield f"    opset {summary['opset']}, {_operators(summary)}"
+    elif summary is not None:
+        counts = summary["operators"]
+        kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+        yield f"    {sum(counts.values())} operators: {kinds}"
     parity = artefact["parity"]
     if parity is not None:
         yield (
