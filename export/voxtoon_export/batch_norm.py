@@ -7,6 +7,7 @@ or fully connected layer; a maximum on the way is no obstacle to factors above 0
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from .chains import Place, chains
 from .layers import BatchNorm, Conv2d, ConvTranspose2d, Flatten, Linear, MaxPool, TimeMean
 
 if TYPE_CHECKING:
-    from .chains import Place
     from .network import Network
 
 
@@ -47,7 +48,18 @@ class FactorAndOffset(nn.Module):
         return value * self.factor + self.offset
 
 
-def fold_batch_norms(network: Network, chain: Sequence[Place]) -> None:
+def with_folded_batch_norms(network: Network) -> Network:
+    """Return a copy of a part in which every batch norm is folded that can be; the others stay.
+
+    It is in eval mode and only for lowering: its tensors are no longer those of a checkpoint.
+    """
+    folded = copy.deepcopy(network)
+    for chain in chains(folded):
+        fold_batch_norms(folded, chain, keep=True)
+    return folded.eval()
+
+
+def fold_batch_norms(network: Network, chain: Sequence[Place], *, keep: bool = False) -> None:
     """Fold every batch norm of a chain, in place.
 
     Parameters
@@ -56,12 +68,17 @@ def fold_batch_norms(network: Network, chain: Sequence[Place]) -> None:
         Whose layers the places name.
     chain
         Layers each of which feeds the next and nothing else.
+    keep
+        Leave what cannot be folded a batch norm, for formats that have one; otherwise it becomes one factor
+        and one offset.
     """
     for position, place in enumerate(chain):
         if place.kind is BatchNorm:
             norm = _Affine.of(getattr(network, place.name))
             if norm.fold_back(network, chain[:position]) or norm.fold_forward(network, chain[position + 1 :]):
                 left: nn.Module = nn.Identity()
+            elif keep:
+                continue
             else:
                 axes = len(place.step.input_shape) - 1
                 left = FactorAndOffset(norm.factor, norm.offset, axes=axes)

@@ -15,7 +15,7 @@ from voxtoon_export.bundle_writer import ZIP_SUFFIX, write_bundle
 from voxtoon_export.lowering import format_named
 from voxtoon_export.model_card import with_artefacts
 
-from .formats import FloatPart, QuantizedFormat
+from .formats import FloatPart, QuantizedFormat, quantized_format
 from .recipe import Recipe
 from .report import INT8, UNVERIFIED, PartReport
 
@@ -143,12 +143,13 @@ def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
         for item in described.artefacts_of(report.name)
         if (item.format, item.precision) == (report.format, "fp32")
     )
+    oldest = quantized_format(report.format).minimum_runtime
     return manifest.Artefact(
         report.name,
         report.format,
         report.precision,
         made.file,
-        of_float.minimum_runtime,
+        of_float.minimum_runtime if oldest is None else oldest(made.content),
         recipe=made.recipe.to_text(),
         parity=made.parity,
         quality={name: round(value, 6) for name, value in report.figures.items() if name != OF_MACHINE},

@@ -35,15 +35,16 @@ class Planned:
         integer weights alone; ``half``: float16 weights.
     scheme
         Of its layer; None of an operator that is static because it stands between such layers.
-    widens
-        Whether its weights have one scale for all.
+    one_scale
+        Whether its weights have one scale for all. Fully connected layers of integers do: with one for each
+        output LiteRT up to 2.0 computes nonsense, silently.
     """
 
     kind: str
     name: str
     treatment: Treatment
     scheme: Scheme | None = None
-    widens: bool = False
+    one_scale: bool = False
 
 
 def planned(model: Any, schemes: Mapping[str, str]) -> Iterator[Planned]:
@@ -72,9 +73,8 @@ def planned(model: Any, schemes: Mapping[str, str]) -> Iterator[Planned]:
             treatment = _treatment(model, graph, operator, scheme, layer_of(weight))
             if treatment is None:
                 continue
-            shape = shape_of(weight)
-            widens = what == FULLY_CONNECTED and shape[0] > WIDENING * shape[1]
-            yield Planned(what, name, treatment, scheme, widens)
+            one_scale = what == FULLY_CONNECTED and (treatment == "static" or _widens(shape_of(weight)))
+            yield Planned(what, name, treatment, scheme, one_scale and scheme.block is None)
             if treatment == "static":
                 integer.update(operator.outputs)
         elif _stays_integer(model, graph, operator, what, integer):
@@ -97,6 +97,10 @@ def _treatment(model: Any, graph: Any, operator: Any, scheme: Scheme, layer: str
     if scheme.activations == "dynamic" or scheme.block is not None:  # blocks are only multiplied as integers
         return "dynamic"
     return {32: None, 16: "half", 8: "weights"}[scheme.weight_bits]
+
+
+def _widens(shape: tuple[int, ...]) -> bool:
+    return shape[0] > WIDENING * shape[1]
 
 
 def _is_output(model: Any, graph: Any, operator: Any) -> bool:

@@ -84,7 +84,7 @@ def _entry(item: Planned) -> dict[str, Any] | None:
 
 
 def _config(item: Planned) -> dict[str, Any]:
-    weights = _weights(item.scheme, one_scale=item.widens)
+    weights = _weights(item.scheme, one_scale=item.one_scale)
     if item.treatment == "static":
         return {
             "activation_tensor_config": _ACTIVATIONS,

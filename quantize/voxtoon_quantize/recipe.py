@@ -3,7 +3,7 @@
 The name of a scheme says it all: how activations are treated, what the weights (``w``) are and what the
 activations (``a``) are; ``i8`` is an eight-bit integer. ``static_wi8_ai8``: weights and activations in eight
 bits, the scales of the activations fixed by calibration. ``weight_wi4_block32``: weights in four bits with
-one scale for every 32 of them, computed in float.
+one scale for every 32 of them, computed in float. ``weight_p4``: weights from a palette of 16.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ class Scheme:
     Attributes
     ----------
     weight_bits
-        32 and 16 are floats, 8 and 4 integers.
+        32 and 16 are floats, 8 to 4 integers.
     activations
         ``float``; integers whose scales are found at every run (``dynamic``); or by calibration (``static``).
     block
         Weights that share a scale; None for those of an output channel.
+    palette
+        Whether the integers are places in a palette, and no steps of a scale.
     """
 
     weight_bits: int
     activations: Activations = "float"
     block: int | None = None
+    palette: bool = False
 
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
@@ -47,11 +50,18 @@ SCHEMES: Final[Mapping[str, Scheme]] = {
     "weight_wi8": Scheme(8),
     "weight_wi4_block32": Scheme(4, block=32),
     "weight_wi4_block128": Scheme(4, block=128),
+    "weight_p8": Scheme(8, palette=True),
+    "weight_p6": Scheme(6, palette=True),
+    "weight_p4": Scheme(4, palette=True),
     "fp16": Scheme(16),
     "fp32": Scheme(32),
 }
-TARGETS: Final[Mapping[str, Literal["u8", "s8"]]] = {"generic": "u8", "x86": "u8", "arm": "s8"}
-"""What the activations are in ONNX: on x86 with VNNI unsigned ones are 1.2 to 1.7 times as fast."""
+WITHOUT_PALETTES: Final = tuple(name for name, scheme in SCHEMES.items() if not scheme.palette)
+"""What onnxruntime and LiteRT have; palettes are Core ML's alone."""
+TARGETS: Final[Mapping[str, Literal["u8", "s8"]]] = {"generic": "u8", "x86": "u8", "arm": "s8", "ane": "s8"}
+"""What the activations are in ONNX: on x86 with VNNI unsigned ones are 1.2 to 1.7 times as fast.
+
+``ane`` is Apple's Neural Engine: what is not in integers is float16 in Core ML then."""
 
 
 @dataclass(frozen=True)

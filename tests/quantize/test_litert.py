@@ -127,13 +127,14 @@ def test_what_a_part_gives_is_not_rounded_to_eight_bits(parts, made):
     assert np.abs(shift).max() < 0.5  # a step of eight bits over these landmarks is 0.6 pixels
 
 
-def test_a_layer_that_widens_has_one_scale(made):
+def test_fully_connected_integers_have_one_scale_since_older_runtimes_take_no_more(made):
     model = read(made["static_wi8_ai8"]["decoder"])
     scales = {
         layer_of(weight): len(weight.quantization.scale) for _, weight in weighted(model, model.subgraphs[0])
     }
-    assert scales["texture_fc"] == 1
-    assert scales["trunk_fc"] == 16
+    assert scales["trunk_fc"] == scales["texture_fc"] == scales["landmarks_fc1"] == 1
+    assert scales["landmarks_fc2"] == 136  # of floats: any runtime takes as many
+    assert scales["texture_up1"] == 4 * 4
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
     """
     import torch
 
+    from voxtoon_export.batch_norm import with_folded_batch_norms
+    from voxtoon_export.network import Network
+
     if find_spec("coremltools") is None:
         raise InputError("lowering to Core ML is not installed", hint="pip install 'voxtoon[export]'")
     for precision in precisions:
@@ -76,12 +79,13 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
             raise InputError("unknown precision for coreml", got=precision, expected=", ".join(_PRECISIONS))
     with silenced():
         examples = tuple(torch.zeros(_traced_shape(item, part)) for item in part.inputs)
-        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        folded = with_folded_batch_norms(module) if isinstance(module, Network) else module
+        traced = torch.jit.trace(folded, examples, check_trace=False)  # type: ignore[no-untyped-call]
     packages = {}
     for precision in precisions:
         model = _converted(traced, part, precision)
         _check_names(model, part)
-        packages[precision] = _package(model)
+        packages[precision] = package_files(model)
     return packages
 
 
@@ -166,7 +170,7 @@ def _least(part: Declaration) -> int:
     return part.minimum_frames or 1
 
 
-def _package(model: Any) -> Files:
+def package_files(model: Any) -> Files:
     """The files of a package, without what changes from one conversion to the next: a date, random names."""
     specification = model.get_spec()
     specification.description.metadata.userDefined.pop(_DATE, None)

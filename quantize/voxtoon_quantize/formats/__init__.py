@@ -73,6 +73,8 @@ class QuantizedFormat:
         From an artefact, the inputs of one run and the recipe to what of it runs in integers.
     timed
         Whether its engine here is the one of the devices, so that it tells of the speed.
+    minimum_runtime
+        From an artefact to the oldest version of each library that runs it; None where the float one's are.
     """
 
     name: str
@@ -80,6 +82,7 @@ class QuantizedFormat:
     part: Callable[[str, Content], FloatPart]
     audit: Callable[[Content, Inputs, Recipe], Audit]
     timed: bool = True
+    minimum_runtime: Callable[[Content], Mapping[str, str]] | None = None
 
     def load(self, content: Content, *, precision: str, threads: int | None = 1) -> Session:
         """Load an artefact in the engine of this format; raises CheckError where that refuses it."""

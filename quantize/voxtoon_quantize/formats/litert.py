@@ -18,7 +18,7 @@ from ..litert_plan import FULLY_CONNECTED, planned
 from ..litert_quantized import quantized
 from ..litert_ranges import collect, observed
 from ..observers import OBSERVERS
-from ..recipe import SCHEMES, Recipe
+from ..recipe import WITHOUT_PALETTES, Recipe
 from . import Inputs, QuantizedFormat
 
 if TYPE_CHECKING:
@@ -98,4 +98,10 @@ def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
     return audit(content, inputs)
 
 
-FORMAT: Final = QuantizedFormat("litert", schemes=tuple(SCHEMES), part=_part, audit=_audit)
+FORMAT: Final = QuantizedFormat(
+    "litert",
+    schemes=WITHOUT_PALETTES,
+    part=_part,
+    audit=_audit,
+    minimum_runtime=lambda content: {"ai-edge-litert": "1.4"},
+)

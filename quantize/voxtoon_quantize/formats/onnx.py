@@ -16,7 +16,7 @@ from ..onnx_audit import audit
 from ..onnx_static import observed, quantized, squashed
 from ..onnx_weights import with_light_weights
 from ..ranges import collect
-from ..recipe import SCHEMES, TARGETS, Recipe
+from ..recipe import SCHEMES, TARGETS, WITHOUT_PALETTES, Recipe
 from ..rewrites import rewrite
 from . import Inputs, QuantizedFormat
 
@@ -107,4 +107,4 @@ def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
     return audit(content, inputs, signed=TARGETS[recipe.target] == "s8")
 
 
-FORMAT: Final = QuantizedFormat("onnx", schemes=tuple(SCHEMES), part=_part, audit=_audit)
+FORMAT: Final = QuantizedFormat("onnx", schemes=WITHOUT_PALETTES, part=_part, audit=_audit)

@@ -25,8 +25,8 @@ _TO_THE_END: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """A transposed convolution along one axis."""
+class Axis:
+    """A transposed convolution along one axis, and what the ordinary one in its place needs."""
 
     kernel: int
     stride: int
@@ -80,14 +80,14 @@ def apply(graph: Graph) -> list[str]:
     return rewritten
 
 
-def _axes(graph: Graph, node: onnx.NodeProto) -> tuple[_Axis, _Axis] | None:
+def _axes(graph: Graph, node: onnx.NodeProto) -> tuple[Axis, Axis] | None:
     kernel = graph.tensors[node.input[1]].shape[2:]
     if len(kernel) != 2:
         return None
     strides, extra = attribute(node, "strides", [1, 1]), attribute(node, "output_padding", [0, 0])
     pads = attribute(node, "pads", [0] * 4)
     first, second = (
-        _Axis(kernel[axis], strides[axis], pads[axis], pads[axis + 2], extra[axis]) for axis in (0, 1)
+        Axis(kernel[axis], strides[axis], pads[axis], pads[axis + 2], extra[axis]) for axis in (0, 1)
     )
     plain = attribute(node, "group", 1) == 1 and list(attribute(node, "dilations", [1, 1])) == [1, 1]
     plain = plain and attribute(node, "auto_pad", b"NOTSET") == b"NOTSET"
@@ -96,11 +96,11 @@ def _axes(graph: Graph, node: onnx.NodeProto) -> tuple[_Axis, _Axis] | None:
     return (first, second) if plain and whole and first.stride == second.stride > 1 else None
 
 
-def _rewrite(graph: Graph, node: onnx.NodeProto, layer: str, axes: tuple[_Axis, _Axis]) -> None:
+def _rewrite(graph: Graph, node: onnx.NodeProto, layer: str, axes: tuple[Axis, Axis]) -> None:
     from onnx import helper
 
     rows, columns = axes
-    weight = graph.set(node.input[1], _phases(graph.tensors[node.input[1]], rows, columns))
+    weight = graph.set(node.input[1], phases(graph.tensors[node.input[1]], rows, columns))
     inputs = [node.input[0], weight]
     if len(node.input) > 2:
         inputs.append(graph.set(node.input[2], np.tile(graph.tensors[node.input[2]], rows.stride**2)))
@@ -122,7 +122,7 @@ def _rewrite(graph: Graph, node: onnx.NodeProto, layer: str, axes: tuple[_Axis, 
 
 
 def _side_by_side(
-    graph: Graph, layer: str, source: str, output: str, rows: _Axis, columns: _Axis
+    graph: Graph, layer: str, source: str, output: str, rows: Axis, columns: Axis
 ) -> list[onnx.NodeProto]:
     from onnx import helper
 
@@ -143,7 +143,7 @@ def _side_by_side(
     ]
 
 
-def _phases(weight: NDArray[Any], rows: _Axis, columns: _Axis) -> NDArray[Any]:
+def phases(weight: NDArray[Any], rows: Axis, columns: Axis) -> NDArray[Any]:
     """``[in, out, k, k]`` of the transposed convolution to ``[phases * out, in, taps, taps]``."""
     inputs, outputs = weight.shape[:2]
     shape = (rows.stride, columns.stride, outputs, inputs, rows.taps, columns.taps)
