@@ -86,7 +86,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         metavar="PART.LAYER=SCHEME",
         help="another scheme for some layers, * and ? allowed: encoder.fc1=dynamic_wi8",
     )
-    parser.add_argument("--target", metavar="T", help="generic, x86, arm or ane (default: as the recipe says)")
+    parser.add_argument("--target", metavar="T", help="generic, x86, arm or ane (default: the recipe's)")
     parser.add_argument(
         "--allow", action="store_true", help="keep what misses the gate, under the name int8-unverified"
     )
