@@ -118,7 +118,7 @@ def test_an_hour_of_stereo_takes_the_memory_of_the_seconds_wanted(tmp_path: Path
         assert sum(len(block) for block in blocks) == 3_600 * 8_000
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak_bytes < 4_000_000, "an hour of one channel is 115 MB"
+    assert peak_bytes < 2_000_000, "an hour of one channel is 115 MB"
 
 
 # Files that are not
