@@ -49,14 +49,18 @@ def test_a_checkpoint_becomes_a_bundle_that_verifies_and_nothing_else_is_said(ch
     assert (ran.returncode, ran.stderr) == (0, "")
     header, *lines = ran.stdout.splitlines()
     assert header.split()[:3] == ["artefact", "bytes", "reference"]
-    assert [line.split()[0] for line in lines[:5]] == [
+    assert [line.split()[0] for line in lines[:9]] == [
         "encoder.fp32.onnx",
         "encoder.fp16.onnx",
         "decoder.fp32.onnx",
         "decoder.fp16.onnx",
+        "encoder_step.fp32.onnx",
+        "head.fp32.onnx",
+        "encoder_step.fp16.onnx",
+        "head.fp16.onnx",
         "voice_activity.fp32.onnx",
     ]
-    assert lines[5:] == [
+    assert lines[9:] == [
         "checked on the sample voice, voice_8k.wav",
         "note: the checkpoint has no face_encoder: the bundle has none",
         "note: the checkpoint has no avatar statistics: the bundle gives faces, no avatars",

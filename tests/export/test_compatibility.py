@@ -25,7 +25,7 @@ def litert_bundle(tiny_checkpoint, tmp_path_factory):
     from voxtoon_export.exporter import export
 
     output = tmp_path_factory.mktemp("bundles") / "litert.voxtoon"
-    return export(tiny_checkpoint, output=output, formats=["litert"]).bundle
+    return export(tiny_checkpoint, output=output, formats=["litert"], streaming="none").bundle
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def test_the_bundle_lists_every_file_of_a_package_and_passes_verification(report
     with voxtoon.open_bundle(report.bundle) as bundle:
         packages = [item for item in bundle.manifest.artefacts if item.format == "coreml"]
         assert [item.file for item in packages] == [
-            f"{part}.fp32.mlpackage" for part in ("encoder", "decoder", "face_encoder")
+            f"{part}.fp32.mlpackage"
+            for part in ("encoder", "decoder", "face_encoder", "encoder_step", "head", "voice_activity")
         ]
         for item in packages:
             assert f"{item.file}/{MODEL}" in bundle.manifest.files_in(item.file)

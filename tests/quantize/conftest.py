@@ -84,4 +84,4 @@ def mobile_bundle(request, tmp_path_factory):
 
     checkpoint = request.getfixturevalue("tiny_checkpoint")
     output = tmp_path_factory.mktemp("mobile") / "mobile.voxtoon"
-    return export(checkpoint, output=output, formats=("litert", "coreml")).bundle
+    return export(checkpoint, output=output, formats=("litert", "coreml"), streaming="none").bundle
