@@ -1,0 +1,215 @@
+"""What quantization gives in the formats of phones: every recipe in LiteRT and Core ML, and stock recipes.
+
+``python -m benchmarks.quantization.mobile --data DIR [--bundle B] [--full-size] [--write PAGE]``
+
+LiteRT runs on one thread, and its speeds are ratios to its own float32 artefact, counted in turns. Core ML is
+computed by the evaluator, which tells nothing of speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from voxtoon.atomic_file import write_atomically
+from voxtoon.bundle import Bundle, open_bundle
+from voxtoon_export.converter_noise import silenced
+from voxtoon_export.evaluation.split import is_held_out
+from voxtoon_export.lowering import Content, format_named
+from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.formats import (
+    FloatPart,
+    Inputs,
+    made_by,
+    quantized_format,
+    size_bytes,
+)
+from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.quantizer import calibrate_parts
+from voxtoon_quantize.recipe import Override, Recipe
+from voxtoon_quantize.timing import speed_ratio
+
+from .__main__ import CHECKPOINT, markdown
+from .bench import QUALITY_HEADER, Table, quality_cells
+
+START, END = "<!-- measured on phones' formats -->", "<!-- end of measured on phones' formats -->"
+_FC1: Final = (Override("encoder.fc1", "weight_wi4_block32"),)
+RECIPES: Final = {
+    "litert": {
+        "static_wi8_ai8": Recipe(),
+        "static_wi8_ai8, minmax": Recipe(observer="minmax"),
+        "static_wi8_ai8, encoder.fc1 weight_wi4_block32": Recipe(overrides=_FC1),
+        "dynamic_wi8": Recipe("dynamic_wi8"),
+        "weight_wi8": Recipe("weight_wi8"),
+        "fp16": Recipe("fp16"),
+    },
+    "coreml": {
+        "static_wi8_ai8": Recipe(),
+        "static_wi8_ai8 (ane)": Recipe(target="ane"),
+        "static_wi8_ai8, encoder.fc1 weight_p4": Recipe(overrides=(Override("encoder.fc1", "weight_p4"),)),
+        "weight_wi8, encoder.fc1 weight_wi4_block32 (iOS 18)": Recipe("weight_wi8", _FC1),
+        "weight_wi8": Recipe("weight_wi8"),
+        "weight_p8": Recipe("weight_p8"),
+        "weight_p6": Recipe("weight_p6"),
+        "weight_p4": Recipe("weight_p4"),
+        "fp16": Recipe("fp16"),
+    },
+}
+STOCK: Final = ("static_wi8_ai8", "dynamic_wi8_afp32", "weight_only_wi8_afp32")
+"""Recipes of ai-edge-quantizer, applied as they come."""
+_VARIANT: Final = "speech2face"
+
+
+def recipes(
+    bundle: Bundle, name: str, heard: CalibrationAudio, kept: CalibrationAudio
+) -> Iterator[tuple[str, ...]]:
+    """One row for each recipe of a format, the header first."""
+    quantized = quantized_format(name)
+    parts = float_parts(bundle, quantized)
+    judged = Judged.of(bundle, quantized, parts, kept)
+    header = ["recipe"]
+    for part in parts:
+        header += [f"{part} smaller", *(["faster"] if quantized.timed else []), "integer MACs"]
+    yield (*header, *QUALITY_HEADER)
+    for label, recipe in RECIPES[name].items():
+        made = made_by(recipe, calibrate_parts(bundle, quantized, parts, recipe, heard))
+        yield _row(label, recipe, made, judged, parts)
+    for label in STOCK if name == "litert" else ():
+        made = {part: _stock(label, parts[part], judged.inputs[part]) for part in parts}
+        yield _row(f"ai-edge-quantizer's {label}", Recipe(), made, judged, parts)
+
+
+def _row(
+    label: str,
+    recipe: Recipe,
+    made: Mapping[str, Content],
+    judged: Judged,
+    parts: Mapping[str, FloatPart],
+) -> tuple[str, ...]:
+    quantized, cells = judged.format, [label]
+    for name, content in made.items():
+        run = judged.inputs[name][0]
+        cells.append(f"{size_bytes(parts[name].content) / size_bytes(content):.2f}x")
+        if quantized.timed:
+            sessions = (quantized.load(each, precision="any") for each in (parts[name].content, content))
+            cells.append(f"{speed_ratio(*sessions, run):.2f}x")
+        cells.append(f"{100 * quantized.audit(content, run, recipe).mac_share:.0f} %")
+    return (*cells, *quality_cells(judged.quality(made)))
+
+
+def _stock(name: str, part: FloatPart, inputs: Sequence[Inputs]) -> bytes:
+    """What a recipe of ai-edge-quantizer makes of a part, with floats at its edges."""
+    assert isinstance(part.content, bytes)
+    with silenced():
+        from ai_edge_quantizer import quantizer, recipe  # type: ignore[import-untyped]
+
+        whole = getattr(recipe, name)()
+        edges = [
+            {"regex": ".*", "operation": edge, "algorithm_key": "no_quantize"} for edge in ("INPUT", "OUTPUT")
+        ]
+        work = quantizer.Quantizer(part.content, [*whole, *(edge | {"op_config": {}} for edge in edges)])
+        seen = work.calibrate({part.name: list(inputs)}, num_threads=1) if work.need_calibration else None
+        return bytes(work.quantize(seen, enable_progress_report=False).quantized_model)
+
+
+def full_size(name: str) -> Iterator[tuple[str, ...]]:
+    """One row for each part of the paper's widths and recipe of a format; random weights, no quality."""
+    quantized = quantized_format(name)
+    yield ("part", "recipe", "bytes", "smaller", "integer MACs")
+    for part_name in ("encoder", "decoder"):
+        part = quantized.part(part_name, _lowered(name, part_name))
+        inputs = [_noise(part_name)]
+        yield (part_name, "fp32", f"{size_bytes(part.content):,}", "", "")
+        for label, recipe in RECIPES[name].items():
+            made = made_by(recipe, [part.calibrate(recipe, inputs)])[part_name]
+            share = quantized.audit(made, inputs[0], recipe).mac_share
+            size = size_bytes(made)
+            smaller = f"{size_bytes(part.content) / size:.2f}x"
+            yield (part_name, label, f"{size:,}", smaller, f"{100 * share:.1f} %")
+
+
+def _lowered(name: str, part: str) -> Any:
+    import torch
+
+    from voxtoon_export.network import build
+    from voxtoon_export.systems import variant
+
+    torch.manual_seed(0)
+    declared = variant(_VARIANT).parts[part]
+    with torch.no_grad():
+        return format_named(name).lower(build(declared).eval(), declared, ["fp32"])["fp32"]
+
+
+def _noise(part: str) -> Inputs:
+    from voxtoon_export.systems import variant
+
+    declared = variant(_VARIANT).parts[part].input
+    shape = [598 if isinstance(size, str) else size for size in declared.shape]
+    return {declared.name: np.random.default_rng(0).normal(size=shape).astype(np.float32)}
+
+
+def sections(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[str]:
+    """The tables with what they are of, in Markdown."""
+    heard, kept = (
+        CalibrationAudio(
+            arguments.data, clips=arguments.clips, use_speaker=lambda name: not is_held_out(name)
+        ),
+        CalibrationAudio(
+            arguments.data, clips=arguments.judged, telephone_share=0.0, use_speaker=is_held_out
+        ),
+    )
+    for name, titled in (("litert", "LiteRT"), ("coreml", "Core ML")):
+        rows: Table = list(recipes(bundle, name, heard, kept))
+        yield (
+            f"{titled}, `{bundle.manifest.variant}`: calibrated on {arguments.clips} recordings, judged on "
+            f"{arguments.judged} of other speakers."
+        )
+        yield markdown(rows)
+        if arguments.full_size:
+            yield f"{titled}, the paper's widths, random weights:"
+            yield markdown(list(full_size(name)))
+
+
+def main() -> None:
+    """Print the tables, and put them into a page where there is one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--bundle", type=Path, help="with float32 in both formats (default: of the checkpoint)"
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--judged", type=int, default=24)
+    parser.add_argument("--full-size", action="store_true", help="the paper's widths too: 10 GB of memory")
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, open_bundle(_bundle(arguments, Path(folder))) as bundle:
+        told = []
+        for section in sections(bundle, arguments):
+            print(section, flush=True)
+            told.append(section)
+    if arguments.write:
+        page = arguments.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition(START)
+        _, _, after = rest.partition(END)
+        text = "\n\n".join(told)
+        write_atomically({arguments.write: f"{before}{START}\n\n{text}\n\n{END}{after}".encode()})
+
+
+def _bundle(arguments: argparse.Namespace, folder: Path) -> Path:
+    if arguments.bundle is not None:
+        return Path(arguments.bundle)
+    from voxtoon_export.checkpoint import load_checkpoint
+    from voxtoon_export.exporter import export
+
+    output = folder / "float.voxtoon"
+    return export(load_checkpoint(CHECKPOINT), output=output, formats=("litert", "coreml")).bundle
+
+
+if __name__ == "__main__":
+    main()
