@@ -15,12 +15,18 @@ LOOK_BACK_SPEECH_S = 1.0
 class Settling:
     """Follows the features of a call.
 
-    A feature has settled when at least `STABLE_SPEECH_S` of speech were heard and it lies within
-    `STABLE_ANGLE_DEG` of every feature of the last `LOOK_BACK_SPEECH_S` of speech and of the one before
+    A feature has settled when at least `STABLE_SPEECH_S` of speech were heard and it lies within an
+    angle of every feature of the last `LOOK_BACK_SPEECH_S` of speech and of the one before
     them. `python -m benchmarks.anytime` measures on real voices what that is worth.
+
+    Parameters
+    ----------
+    most_deg
+        The angle within which it lies.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_deg: float = STABLE_ANGLE_DEG) -> None:
+        self._most_deg = most_deg
         self._past: deque[tuple[float, NDArray[np.float32]]] = deque()
 
     def settled(self, feature: NDArray[np.float32], *, speech_s: float) -> bool:
@@ -29,7 +35,7 @@ class Settling:
         while len(past) > 1 and past[1][0] <= speech_s - LOOK_BACK_SPEECH_S:
             past.popleft()
         far_enough = bool(past) and past[0][0] <= speech_s - LOOK_BACK_SPEECH_S
-        near = all(angle_deg(feature, earlier) <= STABLE_ANGLE_DEG for _, earlier in past)
+        near = all(angle_deg(feature, earlier) <= self._most_deg for _, earlier in past)
         past.append((speech_s, feature))
         return far_enough and near and speech_s >= STABLE_SPEECH_S
 

@@ -48,9 +48,21 @@ class TalkListener:
         This listener's own.
     encoder
         At the beginning of a stream, this listener's own.
+
+    Attributes
+    ----------
+    weight_power
+        The 2 above; another one is for measuring.
     """
 
-    def __init__(self, *, gate: SpeechGate, front_end: FrontEnd, encoder: StreamingEncoder) -> None:
+    def __init__(
+        self,
+        *,
+        gate: SpeechGate,
+        front_end: FrontEnd,
+        encoder: StreamingEncoder,
+    ) -> None:
+        self.weight_power: float = WEIGHT_POWER
         self._gate = gate
         self._front_end = front_end
         self._encoder = encoder
@@ -101,7 +113,8 @@ class TalkListener:
         talk, outputs, line = self._talk, self._ended, self._line
         if talk is not None and self._is_draft(talk):
             recording = self._recording(talk)
-            outputs = outputs + self._encoder_mean(recording).times(talk.share_of(len(recording)))
+            weight = talk.share_of(len(recording)) ** self.weight_power
+            outputs = outputs + self._encoder_mean(recording).times(weight)
             line = line if line.speech else line.with_clip(recording, talk.clip_speech)
         elif talk is not None:
             outputs = outputs + talk.outputs
@@ -141,8 +154,8 @@ class TalkListener:
         made = self._encoder.push(self._front_end.push(stretch))
         if len(made):
             share = min(1.0, sum(talk.recent) / self._seen_stretches)
-            heard = WeightedMean(made.sum(axis=0, dtype=np.float64), len(made)).times(share**WEIGHT_POWER)
-            talk.outputs = talk.outputs + heard
+            heard = WeightedMean(made.sum(axis=0, dtype=np.float64), len(made))
+            talk.outputs = talk.outputs + heard.times(share**self.weight_power)
             for output in made:
                 self._voices.add(output, speech_share=share)
         if talk.silent >= self._seen_stretches:
@@ -233,8 +246,8 @@ class _Talk:
     clip_speech: int = 0
 
     def share_of(self, samples: int) -> float:
-        """The weight of the outputs of a recording of so many samples, which holds all speech of the clip."""
-        return min(1.0, self.clip_speech * WINDOW_SAMPLES / samples) ** WEIGHT_POWER
+        """Share of speech in a recording of so many samples, which holds all speech of the clip."""
+        return min(1.0, self.clip_speech * WINDOW_SAMPLES / samples)
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,12 @@ def _path(shape: Shape) -> str:
 
 def _command(command: Command) -> str:
     letter, points = command
-    return letter + " ".join(f"{_number(x)} {_number(y)}" for x, y in points)
+    return letter + " ".join([_point(x, y) for x, y in points])
 
 
-def _number(value: float) -> str:
+def _point(x: float, y: float) -> str:
     """One decimal: a twentieth of a unit is invisible even at 2048 px."""
-    return f"{round(value, 1) + 0.0:.1f}"  # adding 0.0 turns -0.0 into 0.0
+    text = f"{x:.1f} {y:.1f}"
+    if "-0.0" in text:
+        text = " ".join("0.0" if number == "-0.0" else number for number in text.split())
+    return text

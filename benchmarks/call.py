@@ -1,0 +1,165 @@
+"""What a call costs, everything included: from PCM at 48 kHz to the drawn avatar, on one thread.
+
+``python -m benchmarks.call [--bundle B] [--minutes M] [--calls N]``
+
+Each figure is of a process of its own. Times are CPU times, so that other work counts as little as can be;
+memory is what the operating system says. The voice is the sample voice, over and over: somebody who never
+pauses, which is the costliest call there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxtoon import draw_avatar, open_bundle
+from voxtoon.audio import read_audio
+from voxtoon.bundle import Bundle
+from voxtoon.resample import resample
+from voxtoon.stream import CallStream
+
+SAMPLE = Path(__file__).resolve().parents[1] / "samples" / "voice.flac"
+RATE_HZ = 48_000
+PACKET_S = 0.02
+
+Figures = dict[str, float]
+
+
+def voice() -> NDArray[np.float32]:
+    """The sample voice at 48 kHz."""
+    return resample(read_audio(SAMPLE).samples, from_hz=16_000, to_hz=RATE_HZ)
+
+
+def minute(call: CallStream, samples: NDArray[np.float32]) -> float:
+    """CPU seconds of a minute of the call in packets, each update drawn."""
+    start = time.process_time()
+    packet = round(PACKET_S * RATE_HZ)
+    for at in range(0, 60 * RATE_HZ, packet):
+        begin = at % (len(samples) - packet)
+        for update in call.push(samples[begin : begin + packet]):
+            _ = draw_avatar(update.face).svg
+    return time.process_time() - start
+
+
+def minutes(bundle: Bundle, *, count: int) -> Figures:
+    """CPU seconds of each minute of a call."""
+    samples, call = voice(), bundle.pipeline(threads=1).stream(sample_rate=RATE_HZ)
+    minute(bundle.pipeline(threads=1).stream(sample_rate=RATE_HZ), samples)  # what is loaded on first use
+    times = [minute(call, samples) for _ in range(count)]
+    return {
+        "first minute, CPU s": times[0],
+        "last minute, CPU s": times[-1],
+        "last / first": times[-1] / times[0],
+        "real-time factor": sum(times) / 60 / count,
+    }
+
+
+def first_draft(bundle: Bundle, *, rounds: int = 15) -> Figures:
+    """From a call that has begun to its first avatar: speech that was heard, and work of the last push."""
+    samples, packet = voice(), round(PACKET_S * RATE_HZ)
+    pipeline = bundle.pipeline(threads=1)
+    works, speech_s = [], 0.0
+    for _ in range(rounds):
+        call, at, updates = pipeline.stream(sample_rate=RATE_HZ), 0, []
+        while not updates:
+            start = time.process_time()
+            updates = call.push(samples[at : at + packet])
+            for update in updates:
+                _ = draw_avatar(update.face).svg
+            work = time.process_time() - start
+            at += packet
+        works.append(work)
+        speech_s = updates[0].face.speech_s
+    return {"speech before the first draft, s": speech_s, "its work, CPU ms": 1e3 * float(np.median(works))}
+
+
+def memory(bundle: Bundle, *, pushes: tuple[int, int] = (100, 10_000)) -> Figures:
+    """Resident memory after few and after many pushes."""
+    samples, packet = voice(), round(PACKET_S * RATE_HZ)
+    call, found, done = bundle.pipeline(threads=1).stream(sample_rate=RATE_HZ), [], 0
+    for target in pushes:
+        for number in range(done, target):
+            begin = number * packet % (len(samples) - packet)
+            for update in call.push(samples[begin : begin + packet]):
+                _ = draw_avatar(update.face).svg
+        done = target
+        found.append(resident_mb())
+    return {
+        f"after {pushes[0]} pushes, MB": found[0],
+        f"after {pushes[1]} pushes, MB": found[1],
+        "growth, MB": found[1] - found[0],
+    }
+
+
+def many(bundle: Bundle, *, count: int = 50) -> Figures:
+    """Resident memory of calls that go on at once, and of one."""
+    samples, pipeline = voice()[: 3 * RATE_HZ], bundle.pipeline(threads=1)
+
+    def heard(call: CallStream) -> CallStream:
+        for update in call.push(samples):
+            _ = draw_avatar(update.face).svg
+        return call
+
+    heard(pipeline.stream(sample_rate=RATE_HZ)).close()
+    calls = [heard(pipeline.stream(sample_rate=RATE_HZ))]
+    one_mb = resident_mb()
+    calls += [heard(pipeline.stream(sample_rate=RATE_HZ)) for _ in range(count - 1)]
+    all_mb = resident_mb()
+    return {
+        "one call, MB in all": one_mb,
+        f"{count} calls, MB in all": all_mb,
+        "each further call, MB": (all_mb - one_mb) / (count - 1),
+    }
+
+
+def resident_mb() -> float:
+    """Resident memory of this process, after what is free was given back."""
+    import ctypes
+    import gc
+
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+FIGURES: dict[str, Callable[..., Figures]] = {
+    "first draft": first_draft,
+    "memory": memory,
+    "many calls": many,
+    "minutes": minutes,
+}
+
+
+def main() -> None:
+    """Measure each in a process of its own and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--only", choices=FIGURES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    options = {"minutes": {"count": arguments.minutes}, "many calls": {"count": arguments.calls}}
+    if arguments.only is not None:
+        with open_bundle(arguments.bundle) as bundle:
+            print(json.dumps(FIGURES[arguments.only](bundle, **options.get(arguments.only, {}))))
+        return
+    for name in FIGURES:
+        command = [sys.executable, "-m", "benchmarks.call", *sys.argv[1:], "--only", name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        for what, figure in json.loads(done.stdout.splitlines()[-1]).items():
+            print(f"{name:12} {what:36} {figure:9.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
