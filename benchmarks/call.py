@@ -82,14 +82,22 @@ def first_draft(bundle: Bundle, *, rounds: int = 15) -> Figures:
 
 
 def memory(bundle: Bundle, *, pushes: tuple[int, int] = (100, 10_000)) -> Figures:
-    """Resident memory after few and after many pushes."""
-    samples, packet = voice(), round(PACKET_S * RATE_HZ)
-    call, found, done = bundle.pipeline(threads=1).stream(sample_rate=RATE_HZ), [], 0
-    for target in pushes:
-        for number in range(done, target):
+    """Resident memory after few and after many pushes.
+
+    Another call comes before, so that the pools of Python's own allocator are as large as drawing makes them.
+    """
+    samples, packet, pipeline = voice(), round(PACKET_S * RATE_HZ), bundle.pipeline(threads=1)
+
+    def push(call: CallStream, numbers: range) -> None:
+        for number in numbers:
             begin = number * packet % (len(samples) - packet)
             for update in call.push(samples[begin : begin + packet]):
                 _ = draw_avatar(update.face).svg
+
+    push(pipeline.stream(sample_rate=RATE_HZ), range(pushes[1] // 4))
+    call, found, done = pipeline.stream(sample_rate=RATE_HZ), [], 0
+    for target in pushes:
+        push(call, range(done, target))
         done = target
         found.append(resident_mb())
     return {
