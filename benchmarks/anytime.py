@@ -40,7 +40,8 @@ MARKS_S = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 OWN_MARKS = 7  # within a recording of 6 s, in which 5 s are speech
 STEP_S = 0.032
 ANGLES_DEG = (4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
-POWERS = (0.0, 1.0, 2.0, 3.0)
+POWERS = (0.0, 1.0, 2.0)
+WEIGHED = 3  # every how manieth voice the weights are tried on
 
 LEAST_CALLS = 10
 LEAST_SPEECH_S = 4.5
@@ -182,7 +183,7 @@ def weights(bundle: Bundle, found: Sequence[Voice]) -> Iterator[tuple[str, float
     angles: dict[str, list[float]] = {}
     for voice in found:
         wanted = encoder.run({"image": shrink(read_face(voice.clip.face_s2f))[np.newaxis]})["feature"][0]
-        calls = {"whole": (voice.samples, WEIGHT_POWER)}
+        calls: dict[str, tuple[Floats, float]] = {"whole": (voice.samples, WEIGHT_POWER)}
         cut = interrupted(voice.samples, np.random.default_rng(len(voice.samples)))
         calls |= {f"interrupted, power {power:g}": (cut, power) for power in POWERS}
         for name, (samples, power) in calls.items():
@@ -245,14 +246,14 @@ def main() -> None:
             print(f"{name}\n{'speech s':>9}{'R2':>8}{'angle':>8}")
             for row in table:
                 print(f"{row.mark_s:9.1f}{row.r2:8.3f}{row.angle_deg:8.1f}")
-        print(f"\n{'outputs weighted, angle':32}")
-        for name, degrees in weights(bundle, found):
-            print(f"{name:32}{degrees:8.1f}")
         print(f"\n{'settled within':>14}{'share':>8}{'after s':>9}{'moves on p50':>14}{'p90':>7}")
         for threshold, share, after_s, half, most in settling(calls):
             print(f"{threshold:14.0f}{share:8.2f}{after_s:9.1f}{half:14.1f}{most:7.1f}")
-    if arguments.svg is not None:
-        write_atomically({arguments.svg: curves(tables).encode()})
+        if arguments.svg is not None:
+            write_atomically({arguments.svg: curves(tables).encode()})
+        print(f"\n{'outputs weighted, angle':32}")
+        for name, degrees in weights(bundle, found[::WEIGHED]):
+            print(f"{name:32}{degrees:8.1f}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from voxtoon import draw_avatar, open_bundle
 from voxtoon.audio import read_audio
 from voxtoon.bundle import Bundle
 from voxtoon.resample import resample
-from voxtoon.stream import CallStream
+from voxtoon.stream import CallStream, Update
 
 SAMPLE = Path(__file__).resolve().parents[1] / "samples" / "voice.flac"
 RATE_HZ = 48_000
@@ -68,7 +68,8 @@ def first_draft(bundle: Bundle, *, rounds: int = 15) -> Figures:
     pipeline = bundle.pipeline(threads=1)
     works, speech_s = [], 0.0
     for _ in range(rounds):
-        call, at, updates = pipeline.stream(sample_rate=RATE_HZ), 0, []
+        call, at = pipeline.stream(sample_rate=RATE_HZ), 0
+        updates: list[Update] = []
         while not updates:
             start = time.process_time()
             updates = call.push(samples[at : at + packet])

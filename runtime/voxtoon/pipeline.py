@@ -175,15 +175,21 @@ class Pipeline:
 
     def call_listener(self) -> TalkListener | Listener:
         """A new listener for a call: one that computes each frame once, where the bundle has the parts."""
-        spec, parts = StreamingSpec.from_manifest(self._manifest), self._manifest.streaming
         gate = self._speech_gate(run_stretches=RUN_STRETCHES)
-        if spec is None or parts is None:
+        encoder = self._streaming_encoder()
+        if encoder is None:
             return self._listener_with(gate)
-        return TalkListener(
-            gate=gate,
-            front_end=FrontEnd(self._front_end),
-            encoder=StreamingEncoder(self._open(parts.step), self._open(parts.head), spec),
-        )
+        return TalkListener(gate=gate, front_end=FrontEnd(self._front_end), encoder=encoder)
+
+    def _streaming_encoder(self) -> StreamingEncoder | None:
+        """A stream of step and head; None where the bundle has none for this engine and precision."""
+        spec, parts = StreamingSpec.from_manifest(self._manifest), self._manifest.streaming
+        if spec is None or parts is None:
+            return None
+        try:
+            return StreamingEncoder(self._open(parts.step), self._open(parts.head), spec)
+        except InputError:
+            return None
 
     def _listener_with(self, gate: SpeechGate) -> Listener:
         return Listener(

@@ -334,6 +334,7 @@ class Failing:
 
     def __init__(self, session, *, after):
         self.session, self.left = session, after
+        self.input_types = session.input_types
 
     def run(self, inputs):
         self.left -= 1
@@ -352,7 +353,8 @@ def test_an_engine_that_fails_fails_its_call_and_no_other(streaming_bundle, call
         with pytest.MonkeyPatch.context() as patch:
             real = bundle.session
             failing = Failing(sound, after=2)
-            patch.setattr(pipeline, "_open", lambda name: failing if name == part else real(name))
+            for opener in ("_open", "_open_any"):
+                patch.setattr(pipeline, opener, lambda name: failing if name == part else real(name))
             stream = pipeline.stream(sample_rate=RATE_HZ)
             with pytest.raises(CheckError, match="failed in the middle of a call: got out of memory"):
                 stream.push(call)
@@ -429,6 +431,29 @@ def test_what_is_no_voice_gives_no_face(streaming, name):
     assert update.state == "listening"
     assert update.face.reason == "not_speech"
     assert update.face.confidence == 0.0
+
+
+def test_without_the_parts_for_a_precision_a_call_is_heard_by_windows(
+    streaming_bundle, rewrite_manifest, tmp_path
+):
+    import shutil
+
+    from voxtoon.listener import Listener
+    from voxtoon.talk_listener import TalkListener
+
+    folder = tmp_path / "whole.voxtoon"
+    shutil.copytree(streaming_bundle, folder)
+
+    def half_precision_encoder(manifest):
+        manifest["artefacts"] += [
+            {"part": part, "format": "onnx", "precision": "fp16", "file": f"{part}.fp32.onnx"}
+            for part in ("encoder", "decoder")
+        ]
+
+    rewrite_manifest(folder, half_precision_encoder)
+    with open_bundle(folder) as bundle:
+        assert isinstance(bundle.pipeline(precision="fp32").call_listener(), TalkListener)
+        assert isinstance(bundle.pipeline(precision="fp16").call_listener(), Listener)
 
 
 def test_a_telephone_line_is_noticed(streaming, call, sample_voice):

@@ -66,9 +66,9 @@ class Opened:
 
         with self.pipeline().stream(sample_rate=SAMPLE_RATE_HZ) as call:
             for start in range(0, len(self.golden.audio), _CHUNK_SAMPLES):
-                faces = call.push(self.golden.audio[start : start + _CHUNK_SAMPLES])
-                if faces:
-                    draw_avatar(faces[0]).png()
+                updates = call.push(self.golden.audio[start : start + _CHUNK_SAMPLES])
+                if updates:
+                    draw_avatar(updates[0].face).png()
                     return start // _CHUNK_SAMPLES + 1
         return None
 
