@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 COLOURS: Final = ("#2f6db5", "#c2571a", "#3b8a4b", "#8a4f9e", "#a3822a", "#56707c")
 _WIDTH: Final = 640
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 28, 40
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class _Frame:
         ]
         names = (
             f'<text x="{right}" y="{bottom + 34}" text-anchor="end">{escape(x)}</text>'
-            f'<text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(y)}</text>'
+            f'<text x="{_LEFT}" y="{_TOP - 12}">{escape(y)}</text>'
         )
         return (
             f'<svg viewBox="0 0 {_WIDTH} {self.height}" role="img" aria-label="{escape(y)} by {escape(x)}">'

@@ -60,7 +60,9 @@ def describe_device() -> Device:
     """Describe the machine this runs on."""
     cpuinfo = read_text("/proc/cpuinfo") or ""
     return Device(
-        model=_first(_device_tree("model"), _getprop("ro.product.model"), read_text(_DMI)),
+        model=_first(
+            _device_tree("model"), cpuinfo_model(cpuinfo), _getprop("ro.product.model"), read_text(_DMI)
+        ),
         soc=_first((_device_tree("compatible") or "").split(" ")[-1], _getprop("ro.soc.model")),
         kernel=f"{platform.system()} {platform.release()}",
         os=_first(os_name(read_text("/etc/os-release") or ""), _android()),
@@ -103,6 +105,12 @@ def processor(cpuinfo: str, *, architecture: str, cores: int) -> Processor:
         features=tuple(features),
         cores=cores,
     )
+
+
+def cpuinfo_model(cpuinfo: str) -> str | None:
+    """Return the name of the board, which a Raspberry Pi tells in ``/proc/cpuinfo`` too."""
+    found = re.search(r"^Model\s*:\s*(.+)$", cpuinfo, re.M)
+    return found[1] if found else None
 
 
 def is_emulated() -> bool:

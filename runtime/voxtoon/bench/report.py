@@ -48,7 +48,7 @@ def page(records: Sequence[Record], *, bundle: Path) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{style}</style></head>\n"
         f"<body><h1>{escape(title)}</h1>\n{''.join(sections)}</body></html>\n"
     )
 
@@ -231,7 +231,7 @@ def _figure(png: bytes, caption: str) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_cells: bool = False) -> str:
     kind = ' class="text"' if text_cells else ""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th{kind}>{escape(cell)}</th>" for cell in header)
     body = "".join(
         f"<tr><td>{escape(row[0])}</td>{''.join(f'<td{kind}>{escape(cell)}</td>' for cell in row[1:])}</tr>"
         for row in rows

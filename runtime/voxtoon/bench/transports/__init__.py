@@ -46,7 +46,7 @@ class Connect(Protocol):
         Raises
         ------
         InputError
-            When the target is no target, cannot be reached, or cannot run voxtoon.
+            When the target cannot be reached, or cannot run voxtoon.
         """
 
 
@@ -56,23 +56,29 @@ class Transport:
 
     Parameters
     ----------
-    prefix
-        How its targets begin.
     form
         How they look, for people.
+    accepts
+        Whether a text is such a target; nothing is started for one that is not.
     connect
         Starts measuring on one.
     """
 
-    prefix: str
     form: str
+    accepts: Callable[[str], bool]
     connect: Connect
 
 
 def transport_for(target: str) -> Transport:
-    """Return the way to a target; raises InputError where there is none."""
+    """Return the way to a target.
+
+    Raises
+    ------
+    InputError
+        When it is none of their targets, or holds anything that is no part of a name.
+    """
     for transport in TRANSPORTS:
-        if target.startswith(transport.prefix):
+        if transport.accepts(target):
             return transport
     forms = ", ".join(transport.form for transport in TRANSPORTS)
     raise InputError("where to measure", got=ascii(target), expected=forms)

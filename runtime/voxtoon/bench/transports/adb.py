@@ -22,7 +22,8 @@ from voxtoon.bench.transports.process import Process, refusal
 from voxtoon.errors import InputError
 
 _FORM: Final = "adb:SERIAL"
-_SERIAL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_PREFIX: Final = "adb:"
+_SERIAL: Final = re.compile(r"adb:[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _FOLDER: Final = "/data/local/tmp"
 _TIMEOUT_S: Final = 600
 _NO_SUCH_COMMAND: Final = (126, 127)
@@ -35,16 +36,9 @@ class Adb:
     ----------
     serial
         As ``adb devices`` lists it.
-
-    Raises
-    ------
-    InputError
-        When it is no serial.
     """
 
     def __init__(self, serial: str) -> None:
-        if not _SERIAL.fullmatch(serial):
-            raise InputError("where to measure", got=ascii(f"adb:{serial}"), expected=_FORM)
         self.serial = serial
         self.words = ["adb", "-s", serial]
 
@@ -77,8 +71,8 @@ class Adb:
 def connect(
     target: str, bundle: Path, request: Mapping[str, Any], options: Options
 ) -> Iterator[Iterator[str]]:
-    """Push, start, give the lines, pull what the connection swallowed; raises InputError as `Adb` does."""
-    adb = Adb(target.removeprefix(TRANSPORT.prefix))
+    """Push, start, give the lines, pull what the connection swallowed; raises InputError where it cannot."""
+    adb = Adb(target.removeprefix(_PREFIX))
     adb.run("get-state")
     folder = f"{_FOLDER}/voxtoon-bench-{secrets.token_hex(8)}"
     try:
@@ -106,7 +100,7 @@ def _push(adb: Adb, bundle: Path, folder: str) -> None:
 
 def _lines(process: Process, adb: Adb, folder: str, options: Options) -> Iterator[str]:
     """Give the lines as they come and, at the end, those of the device's own copy that did not come."""
-    target = f"{TRANSPORT.prefix}{adb.serial}"
+    target = f"{_PREFIX}{adb.serial}"
     came = 0
     for line in process.lines():
         error = refusal(line, where=target)
@@ -157,4 +151,4 @@ def problem(said: str, serial: str) -> InputError:
     return InputError(f"measuring on adb:{serial} ended early", got=last)
 
 
-TRANSPORT = Transport(prefix="adb:", form=_FORM, connect=connect)
+TRANSPORT = Transport(_FORM, lambda target: _SERIAL.fullmatch(target) is not None, connect)

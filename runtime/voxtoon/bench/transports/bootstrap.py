@@ -110,7 +110,7 @@ def measure(request: str, cargo: Any, folder: str) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "voxtoon.bench", request],
         cwd=folder,
-        env=dict(os.environ, PYTHONPATH=folder),
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])),
         stdin=subprocess.DEVNULL,
         stdout=None if cargo is None else subprocess.PIPE,
         start_new_session=True,

@@ -36,4 +36,4 @@ def _lines(process: Process) -> Iterator[str]:
         sys.stderr.write(said + "\n")
 
 
-TRANSPORT = Transport(prefix="local", form="local", connect=connect)
+TRANSPORT = Transport("local", lambda target: target == "local", connect)

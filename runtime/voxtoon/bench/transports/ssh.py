@@ -54,17 +54,11 @@ class Address:
         return self.host if self.user is None else f"{self.user}@{self.host}"
 
 
-def parse(target: str) -> Address:
-    """Read a target.
-
-    Raises
-    ------
-    InputError
-        When it is not of the form, or holds anything that is no part of a name.
-    """
+def parse(target: str) -> Address | None:
+    """Read a target; None where it is not of the form, or holds anything that is no part of a name."""
     found = _TARGET.fullmatch(target)
     if found is None or int(found["port"] or 22) not in range(1, 65536):
-        raise InputError("where to measure", got=ascii(target), expected=_FORM)
+        return None
     port = None if found["port"] is None else int(found["port"])
     return Address(found["user"], found["host"] or found["address"], port)
 
@@ -84,8 +78,10 @@ def command(address: Address, request: Mapping[str, Any], options: Options) -> l
 def connect(
     target: str, bundle: Path, request: Mapping[str, Any], options: Options
 ) -> Iterator[Iterator[str]]:
-    """Carry, start, give the lines; raises InputError as `parse` does, or when nothing can be reached."""
+    """Carry, start, give the lines; raises InputError where nothing can be reached, or cannot run voxtoon."""
     address = parse(target)
+    if address is None:
+        raise InputError("where to measure", got=ascii(target), expected=_FORM)
     with packed(bundle) as cargo, Process(command(address, request, options)) as process:
         size = cargo.seek(0, 2)
         cargo.seek(0)
@@ -130,4 +126,4 @@ def problem(code: int, said: str, target: str, options: Options) -> InputError:
     return InputError(f"measuring on {target} ended early", got=last)
 
 
-TRANSPORT = Transport(prefix="ssh://", form=_FORM, connect=connect)
+TRANSPORT = Transport(_FORM, lambda target: parse(target) is not None, connect)
