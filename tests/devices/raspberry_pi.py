@@ -1,6 +1,6 @@
-"""Emulated Raspberry Pis: an arm64 Debian root, the arm64 wheels of the runtime, and a processor to run them on.
+"""Emulated Raspberry Pis: an arm64 Debian root, arm64 wheels of the runtime, and a processor to run them on.
 
-Nothing of a root is ever configured or run while it is made, so that takes seconds; `pi-run` runs commands in it
+Nothing of a root is configured or run while it is made, so that takes seconds; `pi-run` runs commands in it
 as if on the board, children, ``/proc/cpuinfo`` and host name included. What a program computes there is
 what it computes on the board. How long it takes says nothing.
 """
@@ -20,9 +20,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MIRROR = os.environ.get("DEB_MIRROR", "http://deb.debian.org/debian")
 TOOLS = ("qemu-aarch64-static", "mmdebstrap", "unshare")
-PLATFORMS = [f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 26, 27, 28, 31, 34)] + ["manylinux2014_aarch64"]
+PLATFORMS = [f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 26, 27, 28, 31, 34)] + [
+    "manylinux2014_aarch64"
+]
 TEST_PACKAGES = ("pytest", "hypothesis")
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+
+Done = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,7 @@ class Board:
         return f"{''.join(cores)}Model\t\t: {self.model}\n"
 
 
-PI_4 = Board(
-    "pi4", "Raspberry Pi 4 Model B Rev 1.4", "cortex-a72", "0xd08", "fp asimd evtstrm crc32 cpuid"
-)
+PI_4 = Board("pi4", "Raspberry Pi 4 Model B Rev 1.4", "cortex-a72", "0xd08", "fp asimd evtstrm crc32 cpuid")
 PI_5 = Board(
     "pi5",
     "Raspberry Pi 5 Model B Rev 1.0",
@@ -65,7 +67,7 @@ class Pi:
     board: Board
     root: Path
 
-    def run(self, *words: str, pythonpath: Sequence[str] = ("/bound/site",)) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, pythonpath: Sequence[str] = ("/bound/site",)) -> Done:
         """Run a command there, and wait for it."""
         environment = {**os.environ, "PI_PYTHONPATH": ":".join(pythonpath)}
         return subprocess.run(
@@ -84,7 +86,7 @@ class Pi:
         path.chmod(0o755)
         return path
 
-    def python(self, *words: str, **options: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: str, **options: Sequence[str]) -> Done:
         """Run its Python."""
         return self.run("/usr/bin/python3", *words, **options)
 
@@ -103,7 +105,7 @@ def missing() -> str | None:
 
 
 def system(release: str, folder: Path) -> Path:
-    """Make the files of a Debian release with Python, 5 s; raises RuntimeError where its packages cannot be had."""
+    """Make the files of a Debian release with Python; RuntimeError where its packages cannot be had."""
     root = folder / release
     if (root / "done").exists():
         return root
@@ -134,9 +136,8 @@ def wheels(release: str, folder: Path, name: str, packages: Sequence[str], *, al
     options = [f"--platform={platform}" for platform in PLATFORMS] + (["--no-deps"] if alone else [])
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     where = ["--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHONS[release]]
-    done = subprocess.run(
-        [*pip, "--target", str(site), *where, *options, *packages], capture_output=True, text=True, check=False
-    )
+    command = [*pip, "--target", str(site), *where, *options, *packages]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"no arm64 wheels: {done.stderr.strip()[-300:]}")
     (site / "done").touch()
@@ -160,7 +161,7 @@ def build(release: str, folder: Path) -> Path:
 
 
 def board(root: Path, board: Board, folder: Path) -> Pi:
-    """Put a system into a board; each has a root of its own, whose large files are links to the one that was made."""
+    """Put a system into a board: a root of its own, whose files are links to those of the first."""
     own = folder / f"{root.name}-{board.name}"
     if not own.exists():
         subprocess.run(["cp", "-al", str(root), str(own)], check=True)

@@ -136,22 +136,28 @@ def changed_bundle(tiny_bundle, tmp_path):
 @pytest.fixture
 def rewrite_manifest():
     """Change the manifest of a bundle's folder, and make its sizes and hashes true again."""
+    return rewritten
 
-    def rewrite(folder, change=lambda manifest: None):
-        manifest = json.loads((folder / MANIFEST_NAME).read_text())
-        change(manifest)
-        for name in manifest["files"]:
-            content = (folder / name).read_bytes()
-            manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
-        return folder
 
-    return rewrite
+def rewritten(folder, change=lambda manifest: None):
+    """What `rewrite_manifest` gives."""
+    manifest = json.loads((folder / MANIFEST_NAME).read_text())
+    change(manifest)
+    for name in manifest["files"]:
+        content = (folder / name).read_bytes()
+        manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+    return folder
 
 
 @pytest.fixture
-def golden_bundle(tiny_bundle, rewrite_manifest, tmp_path):
+def golden_bundle(tiny_bundle, tmp_path):
     """A copy of the tiny bundle whose own outputs are its golden arrays."""
+    return with_golden_values(tiny_bundle, tmp_path / "golden.voxtoon")
+
+
+def with_golden_values(tiny_bundle, folder):
+    """Write what `golden_bundle` gives into a folder, and return that."""
     from voxtoon.bundle import open_bundle
     from voxtoon.golden import frames_of
     from voxtoon.speech import SpeechDetector
@@ -167,7 +173,6 @@ def golden_bundle(tiny_bundle, rewrite_manifest, tmp_path):
         golden = golden_files(
             clip, frames, outputs, face=manifest.face, statistics=manifest.avatar_statistics
         )
-    folder = tmp_path / "golden.voxtoon"
     folder.mkdir()
     for file in tiny_bundle.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
@@ -181,7 +186,7 @@ def golden_bundle(tiny_bundle, rewrite_manifest, tmp_path):
         for artefact in manifest["artefacts"]:
             artefact["parity"] = PARITY
 
-    return rewrite_manifest(folder, complete)
+    return rewritten(folder, complete)
 
 
 def _manifest(files, mean_landmarks):

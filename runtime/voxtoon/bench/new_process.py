@@ -27,6 +27,7 @@ def draw(bundle_path: str, *, engine: str, precision: str, threads: int | None) 
 
     with open_bundle(bundle_path) as bundle:
         spec, _ = choose(bundle.manifest, "encoder", engine=engine, precision=precision)
+        spec.check()
         import_module(spec.module)
         yield "imports"
         pipeline = bundle.pipeline(engine=engine, precision=precision, threads=threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata, util
 from typing import TYPE_CHECKING, Any, Protocol
@@ -79,6 +79,8 @@ class EngineSpec:
         Imports the engine and loads a model.
     kernels
         Counts the kernels of a model; None where the engine does not tell them.
+    check
+        Refuses, before the import, an installation that cannot work on this machine.
     takes_folders
         Whether its artefacts are folders; `load` gets a mapping then, from path to bytes.
     automatic
@@ -91,6 +93,7 @@ class EngineSpec:
     module: str
     load: Load
     kernels: Kernels | None = None
+    check: Callable[[], None] = lambda: None
     takes_folders: bool = False
     automatic: bool = True
 

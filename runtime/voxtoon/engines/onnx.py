@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxtoon.engines import Arrays, DType, EngineSpec, Session
-from voxtoon.errors import CheckError
+from voxtoon.errors import CheckError, InputError
 from voxtoon.int8_overflow import PRECISE, products_overflow
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _FATAL = 4
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"} | {
     f"tensor({name})": name for name in ("int8", "uint8", "int32", "int64", "bool")
 }
+_FOR_DOT_PRODUCTS_ONLY = ("1.21.0",)
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def load(model: bytes, *, precision: str, threads: int | None) -> Session:
     CheckError
         When onnxruntime refuses the model.
     """
+    options = _options(threads)
     try:
-        options = _options(threads)
         if precision.startswith("int8") and products_overflow():
             options.add_session_config_entry(*PRECISE)
         inference = _inference(model, options)
@@ -80,7 +83,41 @@ def kernels(model: bytes, inputs: Arrays) -> dict[str, int]:
     return dict(Counter(f"{found['provider']}: {found['op_name']}" for found in ran))
 
 
+def check_processor(version: str, *, machine: str, cpuinfo: str) -> None:
+    """Refuse an onnxruntime that would kill this process as soon as it is imported.
+
+    Parameters
+    ----------
+    version
+        Of onnxruntime.
+    machine, cpuinfo
+        The processor, as ``uname -m`` and ``/proc/cpuinfo`` tell it.
+
+    Raises
+    ------
+    InputError
+        For version 1.21.0 on a processor without dot products, like that of a Raspberry Pi 4
+        (microsoft/onnxruntime#23957).
+    """
+    if machine == "aarch64" and version in _FOR_DOT_PRODUCTS_ONLY and "asimddp" not in cpuinfo:
+        raise InputError(
+            f"onnxruntime {version} dies of an illegal instruction on this processor",
+            hint="pip install 'onnxruntime!=1.21.0'",
+        )
+
+
+def _check_installed() -> None:
+    machine = platform.machine()
+    if machine == "aarch64":  # nothing is read where nothing can be wrong
+        try:
+            cpuinfo = Path("/proc/cpuinfo").read_text(errors="replace")
+        except OSError:
+            return
+        check_processor(metadata.version("onnxruntime"), machine=machine, cpuinfo=cpuinfo)
+
+
 def _options(threads: int | None) -> Any:
+    _check_installed()
     # onnxruntime 1.29 and later reports its use to its makers unless told not to before it is imported.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
@@ -107,4 +144,5 @@ ENGINE = EngineSpec(
     module="onnxruntime",
     load=load,
     kernels=kernels,
+    check=_check_installed,
 )

@@ -105,7 +105,7 @@ def leave(number: int, frame: Any) -> None:
     sys.exit(128 + number)
 
 
-def measure(request: str, cargo: Any, folder: str) -> None:
+def measure(request: str, cargo: Any, folder: str) -> int:
     """Run the protocol on what was unpacked, and tell if it died."""
     child = subprocess.Popen(
         [sys.executable, "-m", "voxtoon.bench", request],
@@ -125,6 +125,7 @@ def measure(request: str, cargo: Any, folder: str) -> None:
         code = child.wait()
         if code < 0:
             tell({"signal": -code})
+        return code
     finally:
         end(child)
 
@@ -143,9 +144,10 @@ def main() -> None:
         refuse("disk", got=error.strerror or str(error), folder=parent or tempfile.gettempdir())
     try:
         unpack(cargo, folder)
-        measure(sys.argv[1], cargo, folder)
+        code = measure(sys.argv[1], cargo, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(abs(code))
 
 
 if __name__ == "__main__":
