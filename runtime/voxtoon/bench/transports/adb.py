@@ -137,7 +137,8 @@ def _remove(adb: Adb, folder: str) -> None:
 
 def problem(said: str, serial: str) -> InputError:
     """Return the error for an adb that failed after saying ``said``."""
-    last = said.splitlines()[-1] if said else "nothing"
+    lines = said.splitlines() or ["nothing"]
+    last = next((line for line in lines if "error" in line), lines[-1])
     if "No space left" in said:
         return InputError(
             f"adb:{serial} cannot hold what is to be measured", got=last, hint=f"make room in {_FOLDER}"
