@@ -97,8 +97,9 @@ def _row(
         run = judged.inputs[name][0]
         cells.append(f"{size_bytes(parts[name].content) / size_bytes(content):.2f}x")
         if quantized.timed:
-            sessions = (quantized.load(each, precision="any") for each in (parts[name].content, content))
-            cells.append(f"{speed_ratio(*sessions, run):.2f}x")
+            reference = quantized.load(parts[name].content, precision="fp32")
+            candidate = quantized.load(content, precision="int8")
+            cells.append(f"{speed_ratio(reference, candidate, run):.2f}x")
         cells.append(f"{100 * quantized.audit(content, run, recipe).mac_share:.0f} %")
     return (*cells, *quality_cells(judged.quality(made)))
 

@@ -17,7 +17,7 @@ from voxtoon_export.model_card import with_artefacts
 
 from .formats import FloatPart, QuantizedFormat, quantized_format
 from .recipe import Recipe
-from .report import INT8, UNVERIFIED, PartReport
+from .report import UNVERIFIED, PartReport
 
 if TYPE_CHECKING:
     from voxtoon_export.lowering import Content
@@ -103,12 +103,12 @@ def write_with(
     """
     described = bundle.manifest
     speech = _speech_parts(described)
-    ours = {(item.report.format, item.report.name) for item in made}
+    ours = {(item.report.format, item.report.name, _gated(item.report.precision)) for item in made}
 
     def stays(item: manifest.Artefact) -> bool:
         if item.part in speech:
             return True
-        replaced = item.precision in (INT8, UNVERIFIED) and (item.format, item.part) in ours
+        replaced = (item.format, item.part, _gated(item.precision)) in ours
         return not replaced and (keep is None or item.precision in keep)
 
     artefacts = (*filter(stays, described.artefacts), *(_entry(described, item) for item in made))
@@ -134,6 +134,11 @@ def write_with(
         files={},
     )
     write_bundle(place, manifest_without_files=changed, files=files)
+
+
+def _gated(precision: str) -> str:
+    """The name that an artefact has, or would have if it had passed its gate."""
+    return precision.removesuffix(UNVERIFIED)
 
 
 def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:

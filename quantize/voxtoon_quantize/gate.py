@@ -39,6 +39,8 @@ INT8_GATE: Final = (
     Limit("smaller", "times smaller than fp32", at_least=3.6),
     Limit("faster", "times faster than fp32", at_least=1.0),
 )
+OF_INTEGERS: Final = ("integer_macs", "faster")
+"""Figures that are asked of what is called int8, and not of weights that are small alone."""
 REQUIRED: Final = ("angle_mean_deg", "angle_p95_deg", "integer_macs", "smaller", "faster")
 """Figures without which nothing can be said of a part."""
 
@@ -63,16 +65,22 @@ class Verdict:
         return self.limit.what, got, self.limit.asked, "MISSED" if self.missed else "good"
 
 
-def judge(figures: Mapping[str, float], *, unmeasurable: Collection[str] = ()) -> list[Verdict]:
+def judge(
+    figures: Mapping[str, float], *, unmeasurable: Collection[str] = (), weights_alone: bool = False
+) -> list[Verdict]:
     """Hold figures against the gate, line by line.
 
     Parameters
     ----------
     unmeasurable
         Figures that cannot be had on this machine; any other that is required and missing is missed.
+    weights_alone
+        Whether the activations stay float: nothing is asked of integers and of speed then.
     """
     found = []
     for limit in INT8_GATE:
+        if weights_alone and limit.figure in OF_INTEGERS:
+            continue
         value = figures.get(limit.figure)
         required = limit.figure in REQUIRED and limit.figure not in unmeasurable
         missed = limit.miss(value) or (value is None and required)

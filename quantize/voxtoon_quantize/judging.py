@@ -19,7 +19,7 @@ from .faces import draw
 from .formats import CalibratedPart, FloatPart, Inputs, QuantizedFormat, size_bytes
 from .gate import judge
 from .quality import Quality, compare
-from .recipe import Recipe
+from .recipe import SCHEMES, Recipe
 from .report import INT8, UNVERIFIED, PartReport, RefusedError
 from .sensitivity import LayerError, layer_errors
 from .timing import speed_ratio
@@ -107,8 +107,14 @@ def report_of(
         reference = quantized.load(part.content, precision="fp32")
         candidate = quantized.load(content, precision=INT8)
         figures["faster"] = speed_ratio(reference, candidate, run)
-    verdicts = judge(figures, unmeasurable=() if quantized.timed else ("faster",))
-    precision = UNVERIFIED if any(verdict.missed for verdict in verdicts) else INT8
+    precision = SCHEMES[recipe.scheme].precision
+    verdicts = judge(
+        figures,
+        unmeasurable=() if quantized.timed else ("faster",),
+        weights_alone=precision != INT8,
+    )
+    if any(verdict.missed for verdict in verdicts):
+        precision += UNVERIFIED
     return PartReport(part.name, quantized.name, precision, *sizes, figures, verdicts, audited.in_float)
 
 

@@ -25,7 +25,7 @@ from .formats import (
 from .judging import Judged, refusal, report_of
 from .layer_effects import EffectCache, LayerEffect, worst_first
 from .recipe import SCHEMES, Recipe
-from .report import INT8, FormatReport, Report
+from .report import FormatReport, Report
 from .search import Found, Goal, search
 
 Progress = Callable[[str], None]
@@ -157,12 +157,12 @@ class _Opened:
             raise InputError("the bundle has no encoder", got=", ".join(parts), expected="encoder")
         recipe.check_names({part.name: part.layers for part in parts.values()})
         check_schemes(quantized, recipe)
-        if SCHEMES[recipe.scheme].activations == "float":
-            integer = [name for name, scheme in SCHEMES.items() if scheme.activations != "float"]
+        if SCHEMES[recipe.scheme].weight_bits > 8:
+            smaller = [name for name in quantized.schemes if SCHEMES[name].weight_bits <= 8]
             raise InputError(
-                "the recipe makes no integers of most layers",
+                "the recipe leaves most layers float",
                 got=recipe.scheme,
-                expected=" or ".join(integer),
+                expected=" or ".join(smaller),
                 hint="fp16 is made by `voxtoon export --precision fp16`",
             )
         return cls(quantized, parts)
@@ -192,7 +192,7 @@ def _quantized(
     for name, content in made.items():
         tell(f"auditing {name} {work.format.name}")
         reports.append(report_of(work.parts[name], content, quality, judged, found.recipe))
-    if not allow and any(report.precision != INT8 for report in reports):
+    if not allow and any(report.missed for report in reports):
         raise refusal(reports, calibrated, found.recipe, judged)
     artefacts = [
         Made(report, made[report.name], judged.parity(report.name, made[report.name]), found.recipe)

@@ -43,6 +43,15 @@ class Scheme:
     block: int | None = None
     palette: bool = False
 
+    @property
+    def precision(self) -> str:
+        """What an artefact is called that has most layers so: int8 only where it multiplies integers."""
+        if self.weight_bits > 8:
+            return f"fp{self.weight_bits}"
+        if self.activations != "float":
+            return "int8"
+        return f"{'p' if self.palette else 'wi'}{self.weight_bits}"
+
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "static_wi8_ai8": Scheme(8, "static"),

@@ -17,7 +17,8 @@ from .recipe import Recipe
 from .sensitivity import LayerError
 
 INT8: Final = "int8"
-UNVERIFIED: Final = "int8-unverified"
+UNVERIFIED: Final = "-unverified"
+"""What is put behind a precision that missed its gate."""
 _FAULTS: Final = 3
 
 
@@ -137,7 +138,7 @@ class RefusedError(CheckError):
         faults += [f"{item.part}.{item.layer} alone changes {item.relative_error:.2g}" for item in blamed]
         found = f"layers at fault: {', '.join(faults)}; " if faults else ""
         super().__init__(
-            "refused as int8",
+            f"refused as {parts[0].precision.removesuffix(UNVERIFIED)}",
             got="; ".join(lines),
             hint=f"{found}give layers another scheme, or keep it unverified with --allow",
         )

@@ -46,3 +46,11 @@ def test_a_model_that_draws_nothing_is_not_asked_for_its_faces(figure):
 @pytest.mark.parametrize("figure", ["angle_mean_deg", "integer_macs", "smaller", "faster"])
 def test_what_must_be_known_and_is_not_is_missed(figure):
     assert missed({name: value for name, value in GOOD.items() if name != figure}) == [figure]
+
+
+def test_of_small_weights_alone_no_integers_and_no_speed_are_asked():
+    without = {name: value for name, value in GOOD.items() if name not in ("integer_macs", "faster")}
+
+    assert not any(verdict.missed for verdict in judge(without, weights_alone=True))
+    assert any(verdict.missed for verdict in judge({**without, "psnr_db": 20.0}, weights_alone=True))
+    assert any(verdict.missed for verdict in judge(without))

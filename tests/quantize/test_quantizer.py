@@ -139,10 +139,8 @@ def test_a_layer_that_is_not_there_is_told_before_anything_is_run(tiny_bundle, t
 
 
 def test_a_recipe_without_integers_makes_no_int8(tiny_bundle, voices, tmp_path):
-    with pytest.raises(InputError, match="no integers of most layers: got weight_wi8"):
-        quantize(
-            tiny_bundle, audio=voices, recipe=Recipe(scheme="weight_wi8"), output=tmp_path / "out.voxtoon"
-        )
+    with pytest.raises(InputError, match="leaves most layers float: got fp16"):
+        quantize(tiny_bundle, audio=voices, recipe=Recipe(scheme="fp16"), output=tmp_path / "out.voxtoon")
 
 
 def test_a_folder_is_not_changed_in_place(tiny_bundle, voices, tmp_path):

@@ -90,3 +90,18 @@ def test_a_layer_that_is_not_there_is_told_with_those_that_are(where, message):
 def test_only_an_object_is_a_recipe():
     with pytest.raises(InputError, match="a recipe: got list"):
         Recipe.from_json([])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "precision"),
+    [
+        ("static_wi8_ai8", "int8"),
+        ("dynamic_wi8", "int8"),
+        ("weight_wi8", "wi8"),
+        ("weight_wi4_block32", "wi4"),
+        ("weight_p4", "p4"),
+        ("fp16", "fp16"),
+    ],
+)
+def test_nothing_is_called_int8_whose_weights_alone_are_integers(scheme, precision):
+    assert SCHEMES[scheme].precision == precision

@@ -250,7 +250,7 @@ def text_of(report: Report) -> str:
 
 def _json(report: Report) -> dict[str, Any]:
     return {
-        "good": all(part.precision == "int8" for part in report.parts),
+        "good": not any(part.missed for part in report.parts),
         "bundle": str(report.bundle),
         "formats": [made.to_json() for made in report.formats],
         "calibrated": report.calibrated,

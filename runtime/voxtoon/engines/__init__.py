@@ -121,7 +121,8 @@ def choose(
     InputError
         When a name is unknown, the engine is not installed, or the bundle has no such artefact.
     """
-    names = (AUTO, *PRECISIONS, UNVERIFIED)
+    held = {artefact.precision for artefact in manifest.artefacts}
+    names = (AUTO, *PRECISIONS, UNVERIFIED, *sorted(held.difference((*PRECISIONS, UNVERIFIED))))
     if precision not in names:
         raise InputError("unknown precision", got=repr(precision), expected=", ".join(names))
     artefacts = manifest.artefacts_of(part)
@@ -130,11 +131,11 @@ def choose(
             for artefact in artefacts:
                 if (artefact.format, artefact.precision) == (spec.format, wanted):
                     return spec, artefact
-    held = ", ".join(f"{artefact.format} {artefact.precision}" for artefact in artefacts) or "none"
+    there = ", ".join(f"{artefact.format} {artefact.precision}" for artefact in artefacts) or "none"
     raise InputError(
         f"the bundle has no artefact of the part {part} for this choice",
         got=f"engine {engine}, precision {precision}",
-        expected=f"one of its own: {held}",
+        expected=f"one of its own: {there}",
     )
 
 
