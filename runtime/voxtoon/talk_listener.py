@@ -55,13 +55,7 @@ class TalkListener:
         The 2 above; another one is for measuring.
     """
 
-    def __init__(
-        self,
-        *,
-        gate: SpeechGate,
-        front_end: FrontEnd,
-        encoder: StreamingEncoder,
-    ) -> None:
+    def __init__(self, *, gate: SpeechGate, front_end: FrontEnd, encoder: StreamingEncoder) -> None:
         self.weight_power: float = WEIGHT_POWER
         self._gate = gate
         self._front_end = front_end
@@ -71,6 +65,8 @@ class TalkListener:
         assert spec.hop_samples is not None
         seen_samples = (encoder.spec.first_output_frames - 1) * spec.hop_samples + spec.window_samples
         self._seen_stretches = -(-seen_samples // WINDOW_SAMPLES)
+        # Of an encoder that sees less than the margin: a talk does not end before its first speech.
+        self._ending_stretches = max(self._seen_stretches, MARGIN_STRETCHES + RUN_STRETCHES)
         clip_outputs = encoder.spec.output_count(spec.frame_count(spec.clip_samples))
         self._enough_weight = clip_outputs / 2
         self._clip = np.empty(spec.clip_samples, np.float32)
@@ -158,7 +154,7 @@ class TalkListener:
             talk.outputs = talk.outputs + heard.times(share**self.weight_power)
             for output in made:
                 self._voices.add(output, speech_share=share)
-        if talk.silent >= self._seen_stretches:
+        if talk.silent >= self._ending_stretches:
             self._close_clip(talk)
             self._ended = self._ended + talk.outputs
             self._talk = None

@@ -54,9 +54,8 @@ class Page:
         self.send("Runtime.evaluate", expression=script, userGesture=True)
 
     def choose_file(self, selector, path):
-        root = self.send("DOM.getDocument")["root"]["nodeId"]
-        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.send("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
+        found = self.send("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.send("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
 
     def wait_for(self, script, *, seconds=60):
         """Evaluate until it is true, and fail with what the page says when it never is."""

@@ -25,6 +25,7 @@ def paths(avatar):
     return ElementTree.fromstring(avatar.svg).findall(f"{SVG}path")
 
 
+@settings(deadline=None)
 @given(parameters)
 def test_the_svg_is_small_and_valid_and_its_structure_never_changes(drawn):
     avatar = draw(drawn)

@@ -198,7 +198,7 @@ def page(listener, sample_voice, tmp_path):
     soundfile.write(tmp_path / "voice.wav", np.tile(sample_voice.samples, 2), 16_000, "PCM_16")
     with chromium.browser(tmp_path / "profile", microphone=tmp_path / "voice.wav") as page:
         page.go(listener.url)
-        page.wait_for("document.querySelectorAll('#avatar path').length")
+        page.wait_for("document.body?.dataset.updates === '0'")
         yield page
     assert page.errors == []
     assert all(url.startswith((f"http://{HOST}:{listener.port}/", "blob:")) for url in page.requests)
@@ -209,7 +209,7 @@ STRUCTURE = (
     "[...document.querySelectorAll('#avatar path')].map((path) => path.id + "
     "path.getAttribute('d').replace(/-?[0-9]+([.][0-9]+)?/g, '0')).join('|')"
 )
-UPDATES = "Number(document.body.dataset.updates ?? 0)"
+UPDATES = "Number(document.body.dataset.updates)"
 
 
 def test_a_real_browser_hears_its_microphone_and_the_avatar_moves(page):

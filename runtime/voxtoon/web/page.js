@@ -97,7 +97,7 @@ function show(event) {
   if (event.second_voice) words.push("somebody else was heard");
   say(words.join(", "));
   aimAt(event.paths, event.time_constant_s);
-  document.body.dataset.updates = Number(document.body.dataset.updates ?? 0) + 1;
+  document.body.dataset.updates = Number(document.body.dataset.updates) + 1;
 }
 
 async function follow() {
@@ -203,3 +203,4 @@ byId("file").addEventListener("change", ({ target }) => {
 });
 byId("stop").addEventListener("click", () => end().catch(failed));
 follow().catch(failed);
+document.body.dataset.updates = 0;
