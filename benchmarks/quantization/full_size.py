@@ -26,6 +26,14 @@ _STATIC: Final = Recipe(target="x86", observer="minmax")
 _RECIPES: Final = {
     "encoder": {
         "static_wi8_ai8": _STATIC,
+        **{
+            f"the same, fc1 as static_wi8_ai8_factors{share}": Recipe(
+                target="x86",
+                observer="minmax",
+                overrides=(Override("encoder.fc1", f"static_wi8_ai8_factors{share}"),),
+            )
+            for share in (2, 4)
+        },
         "the same, fc? as weight_wi4_block32": Recipe(
             target="x86", observer="minmax", overrides=(Override("encoder.fc?", "weight_wi4_block32"),)
         ),
@@ -44,8 +52,8 @@ def full_size(bench: Bench) -> Table:
         part, inputs = OnnxPart(name, _content(name)), list(_inputs(name, bench))
         rows.append((name, "fp32", f"{len(part.content):,}", "", "", ""))
         reference = load(part.content, precision="fp32", threads=_THREADS)
-        calibrated = part.calibrate(_STATIC, inputs)
         for label, recipe in recipes.items():
+            calibrated = part.calibrate(recipe, inputs)
             content = calibrated.quantize(recipe.schemes(name, part.layers), recipe)
             faster = wall_ratio(reference, load(content, precision="int8", threads=_THREADS), inputs[0])
             share = audit(content, inputs[0]).mac_share
@@ -60,7 +68,7 @@ def full_size(bench: Bench) -> Table:
                     f"{100 * share:.1f} %",
                 )
             )
-        del part, calibrated, reference
+        del part, reference
         gc.collect()
     return rows
 

@@ -36,12 +36,16 @@ class Scheme:
         Weights that share a scale; None for those of an output channel.
     palette
         Whether the integers are places in a palette, and no steps of a scale.
+    factors
+        Of a fully connected layer two thinner ones are made, with one in so many of its weights; None where
+        it stays as it is.
     """
 
     weight_bits: int
     activations: Activations = "float"
     block: int | None = None
     palette: bool = False
+    factors: int | None = None
 
     @property
     def precision(self) -> str:
@@ -55,6 +59,8 @@ class Scheme:
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "static_wi8_ai8": Scheme(8, "static"),
+    "static_wi8_ai8_factors2": Scheme(8, "static", factors=2),
+    "static_wi8_ai8_factors4": Scheme(8, "static", factors=4),
     "dynamic_wi8": Scheme(8, "dynamic"),
     "weight_wi8": Scheme(8),
     "weight_wi4_block32": Scheme(4, block=32),

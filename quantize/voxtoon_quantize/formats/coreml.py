@@ -170,7 +170,9 @@ def _minimum_runtime(content: Content) -> Mapping[str, str]:
 
 FORMAT: Final = QuantizedFormat(
     "coreml",
-    schemes=tuple(name for name, scheme in SCHEMES.items() if scheme.activations != "dynamic"),
+    schemes=tuple(
+        name for name, scheme in SCHEMES.items() if scheme.activations != "dynamic" and scheme.factors is None
+    ),
     part=_part,
     audit=_audit,
     timed=False,

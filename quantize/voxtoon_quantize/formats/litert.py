@@ -18,7 +18,7 @@ from ..litert_plan import FULLY_CONNECTED, planned
 from ..litert_quantized import quantized
 from ..litert_ranges import collect, observed
 from ..observers import OBSERVERS
-from ..recipe import WITHOUT_PALETTES, Recipe
+from ..recipe import SCHEMES, WITHOUT_PALETTES, Recipe
 from . import Inputs, QuantizedFormat
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
 
 FORMAT: Final = QuantizedFormat(
     "litert",
-    schemes=WITHOUT_PALETTES,
+    schemes=tuple(name for name in WITHOUT_PALETTES if SCHEMES[name].factors is None),
     part=_part,
     audit=_audit,
     minimum_runtime=lambda content: {"ai-edge-litert": "1.4"},

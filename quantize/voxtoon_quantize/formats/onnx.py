@@ -13,6 +13,7 @@ from ..graph import Graph, layer_name, layer_names
 from ..histogram import Histogram
 from ..observers import OBSERVERS, Range
 from ..onnx_audit import audit
+from ..onnx_factors import INNER, Directions, directions_of, with_factors
 from ..onnx_static import observed, quantized, squashed
 from ..onnx_weights import with_light_weights
 from ..ranges import collect
@@ -65,32 +66,62 @@ class OnnxPart:
 
     def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedOnnxPart:
         """As `FloatPart.calibrate`."""
-        static = _static(recipe.schemes(self.name, self.layers))
-        tensors = observed(self.rewritten, static)
-        return CalibratedOnnxPart(self, collect(self.rewritten, tensors, inputs) if tensors else {})
+        schemes = recipe.schemes(self.name, self.layers)
+        directions: dict[str, Directions] = {}
+        if factored := _factored(schemes):
+            inputs = list(inputs)
+            directions = directions_of(self.rewritten, list(factored), inputs)
+        model = with_factors(self.rewritten, factored, directions)
+        tensors = observed(model, _static(_as_factors(schemes)))
+        seen = collect(model, tensors, inputs) if tensors else {}
+        return CalibratedOnnxPart(self, seen, directions)
 
 
 @dataclass(frozen=True)
 class CalibratedOnnxPart:
-    """A part with the values that its tensors took: see `CalibratedPart`."""
+    """A part with the values that its tensors took: see `CalibratedPart`.
+
+    Attributes
+    ----------
+    directions
+        Of the layers that the recipe makes factors of.
+    """
 
     part: OnnxPart
     seen: Mapping[str, Histogram]
+    directions: Mapping[str, Directions]
 
     def quantize(self, schemes: Mapping[str, str], recipe: Recipe) -> bytes:
         """As `CalibratedPart.quantize`."""
+        floats = with_factors(self.part.rewritten, _factored(schemes), self.directions)
+        schemes = _as_factors(schemes)
         static = _static(schemes)
-        model = with_light_weights(self.part.rewritten, schemes)
+        model = with_light_weights(floats, schemes)
         if static:
-            wanted = observed(self.part.rewritten, static)
+            wanted = observed(floats, static)
             observer = OBSERVERS[recipe.observer]
-            eased = squashed(self.part.rewritten)
+            eased = squashed(floats)
             ranges: dict[str, Range] = {
                 name: observer.range(self.seen[name], squashed=name in eased) for name in wanted
             }
             model = quantized(model, ranges, layers=static, activation=TARGETS[recipe.target])
         content: bytes = model.SerializeToString(deterministic=True)
         return content
+
+
+def _factored(schemes: Mapping[str, str]) -> dict[str, int]:
+    """Layers that are made factors of, and the share of their weights that these have."""
+    shares = {layer: SCHEMES[name].factors for layer, name in schemes.items()}
+    return {layer: share for layer, share in shares.items() if share is not None}
+
+
+def _as_factors(schemes: Mapping[str, str]) -> dict[str, str]:
+    """The schemes of the layers that there are when the factors are made."""
+    found: dict[str, str] = {}
+    for layer, name in schemes.items():
+        two = SCHEMES[name].factors is not None
+        found |= dict.fromkeys([f"{layer}.{side}" for side in INNER] if two else [layer], name)
+    return found
 
 
 def _static(schemes: Mapping[str, str]) -> list[str]:

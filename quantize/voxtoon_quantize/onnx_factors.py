@@ -1,0 +1,110 @@
+"""A fully connected layer as two thinner ones, along the directions that its outputs take on real voices.
+
+The best approximation of a rank for the inputs that are heard is the projection of the outputs on the leading
+eigenvectors of their covariance: ``W x`` becomes ``P (P^T W) x``. Plain factors of the weights, which are
+best for inputs of no structure, turn the feature three times as far (docs/quantization.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxtoon.errors import InputError
+
+from .graph import Graph, attribute, layer_name
+from .ranges import with_outputs
+
+if TYPE_CHECKING:
+    import onnx
+
+    from .formats import Inputs
+
+Directions = NDArray[np.float64]
+INNER: Final = ("right", "left")
+"""What the two layers are called, after the one they come of; the first reads its input."""
+
+_RIDGE: Final = 0.05  # of the mean energy of an input: what was seldom heard is not given up altogether
+
+
+def rank_of(weight: NDArray[Any], share: int) -> int:
+    """Return the rank at which two factors have one in so many of the weights of a matrix."""
+    outputs, inputs = (int(size) for size in weight.shape)
+    return max(1, outputs * inputs // (share * (outputs + inputs)))
+
+
+def directions_of(
+    model: onnx.ModelProto, layers: Sequence[str], inputs: Sequence[Inputs]
+) -> dict[str, Directions]:
+    """Return the directions of each layer's outputs, ``[outputs, outputs]``: by columns, the leading first.
+
+    A column is as long as the outputs deviate along it.
+
+    Raises
+    ------
+    InputError
+        One of them is not fully connected.
+    """
+    from voxtoon.engines.onnx import load
+
+    graph = Graph(model)
+    nodes = {layer: _node(graph, layer) for layer in layers}
+    read = [node.input[0] for node in nodes.values()]
+    session = load(with_outputs(model, read).SerializeToString(), precision="fp32", threads=None)
+    runs = [session.run(run) for run in inputs]
+    found = {}
+    for layer, node in nodes.items():
+        heard = np.concatenate([run[node.input[0]].reshape(-1, run[node.input[0]].shape[-1]) for run in runs])
+        weight = np.asarray(graph.tensors[node.input[1]], np.float64)
+        outputs = heard @ weight.T
+        ridge = _RIDGE * np.mean(np.square(heard, dtype=np.float64))
+        variances, vectors = np.linalg.eigh(outputs.T @ outputs / len(outputs) + ridge * (weight @ weight.T))
+        found[layer] = vectors[:, ::-1] * np.sqrt(np.maximum(variances[::-1], 0.0))
+    return found
+
+
+def with_factors(
+    model: onnx.ModelProto, shares: Mapping[str, int], directions: Mapping[str, Directions]
+) -> onnx.ModelProto:
+    """Return the model with layers as two: ``<layer>.right`` and, with the bias, ``<layer>.left``.
+
+    What passes between them has a deviation of one in every direction, so that one grid does for all.
+
+    Parameters
+    ----------
+    shares
+        Layer to the share of its weights that the two have, as one in so many.
+    directions
+        Of these layers.
+    """
+    from onnx import helper
+
+    graph = Graph(model)
+    for layer, share in shares.items():
+        node = _node(graph, layer)
+        weight = graph.tensors[node.input[1]]
+        left = directions[layer][:, : rank_of(weight, share)]
+        right = (left / np.maximum(np.square(left).sum(axis=0), 1e-30)).T @ weight
+        names = [f"{layer}.{side}" for side in INNER]
+        for name, values in zip(names, (right, left), strict=True):
+            graph.set(f"{name}.weight", np.asarray(values, np.float32))
+        inner = f"{layer}.inner"
+        inputs = [inner, f"{names[1]}.weight", *node.input[2:]]
+        graph.replace(
+            node,
+            [
+                helper.make_node("Gemm", [node.input[0], f"{names[0]}.weight"], [inner], transB=1),
+                helper.make_node("Gemm", inputs, list(node.output), transB=1),
+            ],
+        )
+    return graph.model()
+
+
+def _node(graph: Graph, layer: str) -> onnx.NodeProto:
+    node = next(node for node in graph.nodes if layer_name(graph, node) == layer)
+    if node.op_type != "Gemm" or attribute(node, "transB", 0) != 1:
+        raise InputError(f"factors of {layer}", got=node.op_type, expected="a fully connected layer")
+    return node
