@@ -42,11 +42,11 @@ RECIPES = {
     "static_wi8_ai8, percentile (x86)": Recipe(target="x86", observer="percentile"),
     "static_wi8_ai8, entropy (x86)": Recipe(target="x86", observer="entropy"),
     "static_wi8_ai8, mse (arm)": Recipe(target="arm"),
-    "static_wi8_ai8, encoder.fc1 static_wi8_ai8_factors2": Recipe(
-        target="x86", overrides=(Override("encoder.fc1", "static_wi8_ai8_factors2"),)
+    "static_wi8_ai8, encoder.fc1 weight_wi8_factors2": Recipe(
+        target="x86", overrides=(Override("encoder.fc1", "weight_wi8_factors2"),)
     ),
-    "static_wi8_ai8, encoder.fc1 static_wi8_ai8_factors4": Recipe(
-        target="x86", overrides=(Override("encoder.fc1", "static_wi8_ai8_factors4"),)
+    "static_wi8_ai8, encoder.fc1 weight_wi8_factors4": Recipe(
+        target="x86", overrides=(Override("encoder.fc1", "weight_wi8_factors4"),)
     ),
     "static_wi8_ai8, encoder.fc1 weight_wi4_block32": Recipe(
         target="x86", overrides=(Override("encoder.fc1", "weight_wi4_block32"),)

@@ -27,10 +27,10 @@ _RECIPES: Final = {
     "encoder": {
         "static_wi8_ai8": _STATIC,
         **{
-            f"the same, fc1 as static_wi8_ai8_factors{share}": Recipe(
+            f"the same, fc1 as weight_wi8_factors{share}": Recipe(
                 target="x86",
                 observer="minmax",
-                overrides=(Override("encoder.fc1", f"static_wi8_ai8_factors{share}"),),
+                overrides=(Override("encoder.fc1", f"weight_wi8_factors{share}"),),
             )
             for share in (2, 4)
         },

@@ -59,10 +59,10 @@ class Scheme:
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "static_wi8_ai8": Scheme(8, "static"),
-    "static_wi8_ai8_factors2": Scheme(8, "static", factors=2),
-    "static_wi8_ai8_factors4": Scheme(8, "static", factors=4),
     "dynamic_wi8": Scheme(8, "dynamic"),
     "weight_wi8": Scheme(8),
+    "weight_wi8_factors2": Scheme(8, factors=2),
+    "weight_wi8_factors4": Scheme(8, factors=4),
     "weight_wi4_block32": Scheme(4, block=32),
     "weight_wi4_block128": Scheme(4, block=128),
     "weight_p8": Scheme(8, palette=True),

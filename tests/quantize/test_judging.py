@@ -28,8 +28,8 @@ def known(tiny_bundle, voices):
 
 @pytest.fixture(scope="module")
 def made(known):
-    """Eight-bit weights alone: random networks as small as this suffer from more."""
-    return made_by(Recipe(scheme="weight_wi8"), known[0])
+    """Halves for weights: a random network as small as this suffers from anything less."""
+    return made_by(Recipe(scheme="fp16"), known[0])
 
 
 def missed(known, made, name):
@@ -53,13 +53,13 @@ def test_what_is_whole_misses_no_line_about_faces(known, made):
 
 
 def test_an_encoder_that_hears_something_else_misses_the_angle(known, made):
-    broken = with_tensor(made["encoder"], "fc2.weight.quantized", lambda weight: weight[::-1])
+    broken = with_tensor(made["encoder"], "fc2.weight.half", lambda weight: weight[::-1])
 
     assert missed(known, {**made, "encoder": broken}, "encoder") >= ANGLES
 
 
 def test_a_decoder_of_other_colours_misses_the_lines_about_faces(known, made):
-    broken = with_tensor(made["decoder"], "texture_rgb.weight.quantized", lambda weight: -weight)
+    broken = with_tensor(made["decoder"], "texture_rgb.weight.half", lambda weight: -weight)
     found = missed(known, {**made, "decoder": broken}, "decoder")
 
     assert found >= FACES
