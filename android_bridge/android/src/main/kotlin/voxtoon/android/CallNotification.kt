@@ -2,7 +2,6 @@ package voxtoon.android
 
 import android.app.Notification
 import android.app.PendingIntent
-import android.app.Person
 import android.content.Context
 import android.graphics.drawable.Icon
 import android.os.Build
@@ -29,7 +28,7 @@ public class CallNotification(private val context: Context, private val channelI
         val builder = builder(caller, avatar)
         fullScreen?.let { builder.setFullScreenIntent(it, true) }
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) {
-            incomingStyle(builder, avatar.toPerson(caller)!!, decline, answer)
+            incomingStyle(builder, avatar, caller, decline, answer)
         } else {
             builder.addAction(action(DECLINE, decline)).addAction(action(ANSWER, answer))
         }
@@ -40,7 +39,7 @@ public class CallNotification(private val context: Context, private val channelI
     public fun ongoing(caller: CharSequence, avatar: Drawing, hangUp: PendingIntent): Notification {
         val builder = builder(caller, avatar).setOngoing(true).setOnlyAlertOnce(true)
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) {
-            ongoingStyle(builder, avatar.toPerson(caller)!!, hangUp)
+            ongoingStyle(builder, avatar, caller, hangUp)
         } else {
             builder.addAction(action(HANG_UP, hangUp))
         }
@@ -73,12 +72,14 @@ public class CallNotification(private val context: Context, private val channelI
         fun channelBuilder(context: Context, channelId: String) = Notification.Builder(context, channelId)
 
         @NeedsApi(31)
-        fun incomingStyle(builder: Notification.Builder, person: Person, decline: PendingIntent, answer: PendingIntent) {
+        fun incomingStyle(builder: Notification.Builder, avatar: Drawing, caller: CharSequence, decline: PendingIntent, answer: PendingIntent) {
+            val person = avatar.toPerson(caller)
             builder.setStyle(Notification.CallStyle.forIncomingCall(person, decline, answer)).addPerson(person)
         }
 
         @NeedsApi(31)
-        fun ongoingStyle(builder: Notification.Builder, person: Person, hangUp: PendingIntent) {
+        fun ongoingStyle(builder: Notification.Builder, avatar: Drawing, caller: CharSequence, hangUp: PendingIntent) {
+            val person = avatar.toPerson(caller)
             builder.setStyle(Notification.CallStyle.forOngoingCall(person, hangUp)).addPerson(person)
         }
     }

@@ -7,7 +7,6 @@ import android.graphics.Color
 import android.graphics.Paint
 import android.graphics.Path
 import android.graphics.drawable.Icon
-import android.os.Build
 import voxtoon.avatar.Command
 import voxtoon.avatar.Drawing
 import voxtoon.avatar.Shape
@@ -34,14 +33,12 @@ public fun Drawing.drawOn(canvas: Canvas, sizePx: Float) {
 public fun Drawing.toIcon(sizePx: Int = 256): Icon = Icon.createWithBitmap(toBitmap(sizePx))
 
 /**
- * A caller with the drawing for a picture, from API 28 on; null below, where Android has no such thing.
+ * A caller with the drawing for a picture; Android has such a thing from API 28 on, which the application checks.
  *
  * @param name as the application knows it; it never comes from the voice.
  */
-public fun Drawing.toPerson(name: CharSequence): Person? = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P) person(name, toIcon()) else null
-
 @NeedsApi(28)
-private fun person(name: CharSequence, icon: Icon): Person = Person.Builder().setName(name).setIcon(icon).setImportant(true).build()
+public fun Drawing.toPerson(name: CharSequence): Person = Person.Builder().setName(name).setIcon(toIcon()).setImportant(true).build()
 
 private fun paintShape(canvas: Canvas, shape: Shape, paint: Paint) {
     val path = path(shape.commands)

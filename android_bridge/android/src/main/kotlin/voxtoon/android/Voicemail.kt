@@ -6,6 +6,7 @@ import android.media.MediaExtractor
 import android.media.MediaFormat
 import android.net.Uri
 import java.io.IOException
+import java.nio.Buffer
 import java.nio.ByteOrder
 import voxtoon.AvatarUpdate
 import voxtoon.CallerAvatar
@@ -98,8 +99,8 @@ public object Voicemail {
     private fun hear(codec: MediaCodec, index: Int, info: MediaCodec.BufferInfo, call: VoiceStream) {
         val output = codec.getOutputBuffer(index) ?: return
         val channels = codec.outputFormat.getInteger(MediaFormat.KEY_CHANNEL_COUNT)
-        output.position(info.offset)
-        output.limit(info.offset + info.size)
+        (output as Buffer).position(info.offset) // ByteBuffer's own of that name came after API 24
+        (output as Buffer).limit(info.offset + info.size)
         call.push(output.order(ByteOrder.nativeOrder()), info.size / (2 * channels))
     }
 

@@ -1,5 +1,6 @@
 package voxtoon.litert
 
+import java.nio.Buffer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.tensorflow.lite.DataType
@@ -62,7 +63,7 @@ private class LiteRtSession(private val interpreter: Interpreter, private val si
     }
 
     private fun native(tensor: Tensor): ByteBuffer {
-        if (tensor.type != NumberType.FLOAT32) return direct(tensor.quantized.size).apply { put(tensor.quantized).rewind() }
+        if (tensor.type != NumberType.FLOAT32) return direct(tensor.quantized.size).apply { put(tensor.quantized) }.also { (it as Buffer).rewind() }
         return direct(4 * tensor.values.size).apply { asFloatBuffer().put(tensor.values) }
     }
 
@@ -70,7 +71,7 @@ private class LiteRtSession(private val interpreter: Interpreter, private val si
         val tensor = interpreter.getOutputTensorFromSignature(name, signature)
         val shape = LongArray(tensor.numDimensions()) { tensor.shape()[it].toLong() }
         val type = typeOf(name, tensor.dataType())
-        buffer.rewind()
+        (buffer as Buffer).rewind() // ByteBuffer's own of that name came after API 24
         if (type == NumberType.FLOAT32) return Tensor(shape, FloatArray(tensor.numElements()).also { buffer.asFloatBuffer().get(it) })
         return Tensor(shape, type, ByteArray(tensor.numElements()).also { buffer.get(it) })
     }

@@ -1,41 +1,29 @@
 package voxtoon.sample
 
-import android.animation.ValueAnimator
 import android.content.Context
 import android.graphics.Canvas
+import android.os.SystemClock
 import android.view.View
 import voxtoon.AvatarUpdate
 import voxtoon.android.drawOn
-import voxtoon.avatar.AvatarParameters
 import voxtoon.avatar.Drawing
+import voxtoon.avatar.Morph
 
-/** Shows a caller's avatar and moves it from one update to the next. */
+/** Shows a caller's avatar, which moves from one update to the next and then stands still. */
 class AvatarView(context: Context) : View(context) {
-    private var shown = AvatarParameters.NEUTRAL
-    private var drawing = Drawing(shown)
-    private var animation: ValueAnimator? = null
+    private val morph = Morph()
 
-    /** Morphs to what was heard last. */
+    /** Moves towards what was heard last. */
     fun show(update: AvatarUpdate) {
-        animation?.cancel()
-        val from = shown
         contentDescription = update.drawing.description
-        animation = ValueAnimator.ofFloat(0f, 1f).apply {
-            duration = MORPH_MS
-            addUpdateListener { draw(from.towards(update.parameters, (it.animatedValue as Float).toDouble())) }
-            start()
-        }
-    }
-
-    override fun onDraw(canvas: Canvas): Unit = drawing.drawOn(canvas, minOf(width, height).toFloat())
-
-    private fun draw(parameters: AvatarParameters) {
-        shown = parameters
-        drawing = Drawing(parameters)
+        morph.aim(update.parameters, update.confidence, now())
         invalidate()
     }
 
-    private companion object {
-        const val MORPH_MS = 400L
+    override fun onDraw(canvas: Canvas) {
+        Drawing(morph.at(now())).drawOn(canvas, minOf(width, height).toFloat())
+        if (!morph.isStill) postInvalidateOnAnimation()
     }
+
+    private fun now(): Double = SystemClock.uptimeMillis() / 1000.0
 }
