@@ -1,7 +1,8 @@
 """Checks an AAR as a consumer's build would meet it: ``python android_bridge/check_aar.py FILE.aar``.
 
-Looks at what is in it, its manifest (with aapt where that is installed), the level of its classes and what they
-refer to, the alignment of native libraries, and its size. Prints a line for each; the exit code is 1 if one fails.
+Looks at what is in it, its manifest (with aapt where that is installed), the level of its classes and what
+they refer to, the alignment of native libraries, and its size. Prints a line for each; the exit code is 1 if
+one fails.
 """
 
 import io

@@ -1,8 +1,9 @@
 """Golden vectors for runtimes in other languages: what the Python runtime makes of voices, step by step.
 
-``python tests/bridge/write_vectors.py OUT [--data FOLDER]`` writes ``OUT/index.json`` and arrays beside it: float32 in
-C order (``.f32``) and int16 samples (``.s16``), both little-endian. ``FOLDER`` holds real voices (``audio/*.flac``);
-without it only the synthesised sample voice is used. What comes of real voices stays in OUT.
+``python tests/bridge/write_vectors.py OUT [--data FOLDER] [--bundle FILE]`` writes ``OUT/index.json`` and
+arrays beside it: float32 in C order (``.f32``) and int16 samples (``.s16``), both little-endian. ``FOLDER``
+holds real voices (``audio/*.flac``); without it only the synthesised sample voice is used. What comes of real
+voices stays in OUT.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import numpy as np
 from voxtoon.audio import read_audio
 from voxtoon.avatar import AvatarParameters, draw, draw_avatar
 from voxtoon.avatar.measurement import HAIR_MEASUREMENTS, MEASUREMENTS
+from voxtoon.avatar.morph import Morph
 from voxtoon.bundle import open_bundle
 from voxtoon.front_end import COMPLEX_POWER, LOG_MEL, WAVEFORM, clip_front_end, tile_clip
 from voxtoon.manifest import Head
@@ -79,6 +81,53 @@ def clip(vectors, pipeline, name, samples, rate_hz):
         "reason": face.reason,
         "parameters": draw_avatar(face).parameters.to_json(),
     }
+
+
+def call(vectors, pipeline, name, samples, rate_hz):
+    """One call: every update of it."""
+    pcm = int16(samples)
+    stream = pipeline.stream(sample_rate=rate_hz)
+    updates = [*stream.push(pcm.astype(np.float32) / np.float32(32768)), stream.flush()]
+    return {
+        "name": name,
+        "rate_hz": rate_hz,
+        "samples": vectors.samples(f"call.{name}", pcm),
+        "updates": [
+            {
+                "state": update.state,
+                "speech_s": update.face.speech_s,
+                "heard_s": update.heard_s,
+                "angle_deg": update.angle_deg,
+                "second_voice": update.second_voice,
+                "final": update.final,
+                "narrowband": update.face.narrowband,
+                "confidence": update.face.confidence,
+                "feature": vectors.floats(f"call.{name}.{index}.feature", update.face.feature),
+                "parameters": draw_avatar(update.face).parameters.to_json(),
+            }
+            for index, update in enumerate(updates)
+        ],
+    }
+
+
+def conversation(voice):
+    """Talks with pauses between, a line that hums, and somebody else: the same voice, lower and longer."""
+    random = np.random.default_rng(11)
+    lower = resample(voice, from_hz=16_000, to_hz=21_000)
+    silence, hum = np.zeros(5 * 16_000), 0.02 * random.standard_normal(3 * 16_000)
+    pieces = (
+        voice[:20_000],
+        hum,
+        voice,
+        silence,
+        voice[30_000:50_000],
+        silence[:16_000],
+        voice,
+        lower,
+        lower,
+        hum,
+    )
+    return np.concatenate([piece.astype(np.float32) for piece in pieces])
 
 
 def parts(vectors, bundle, pipeline, samples):
@@ -149,12 +198,27 @@ def drawings():
     return [{"parameters": one.to_json(), "svg": draw(one).svg} for one in chosen]
 
 
-def write(out, data):
+def movement():
+    """An avatar on its way to another one."""
+    start = AvatarParameters(hair_length=-0.8, skin="clay")
+    aim = AvatarParameters(hair_length=0.6, jaw_width=-0.4, skin="#406080")
+    morph = Morph(start)
+    morph.aim(aim, confidence=0.6, at_s=1.0)
+    moments = [(at_s, morph.at(at_s).to_json()) for at_s in (1.0, 1.1, 1.5, 2.5, 20.0)]
+    return {
+        "start": start.to_json(),
+        "aim": aim.to_json(),
+        "confidence": 0.6,
+        "moments": [{"at_s": at_s, "skin": now["skin"], "parameters": now} for at_s, now in moments],
+    }
+
+
+def write(out, data, bundle_path):
     """Write all vectors, the index last."""
     vectors = Vectors(out)
     voice = read_audio(SAMPLE)
     assert voice.sample_rate_hz == 16_000
-    with open_bundle() as bundle:
+    with open_bundle(bundle_path) as bundle:
         pipeline = bundle.pipeline()
         clips = [clip(vectors, pipeline, "sample", voice.samples, 16_000)]
         clips += [
@@ -175,8 +239,14 @@ def write(out, data):
             clip(vectors, pipeline, f"real_{index}", read_audio(path).samples, 16_000)
             for index, path in enumerate(real)
         ]
+        calls = [
+            call(vectors, pipeline, "voice", resample(voice.samples, from_hz=16_000, to_hz=48_000), 48_000),
+            call(vectors, pipeline, "conversation", conversation(voice.samples), 16_000),
+        ]
         index = {
             "clips": clips,
+            "calls": calls,
+            "morph": movement(),
             "parts": parts(vectors, bundle, pipeline, voice.samples),
             "drawings": drawings(),
         }
@@ -190,5 +260,10 @@ if __name__ == "__main__":
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--bundle", type=Path, help="default: the model that comes with the package")
     arguments = parser.parse_args()
-    write(arguments.out, arguments.data if arguments.data and arguments.data.is_dir() else None)
+    write(
+        arguments.out,
+        arguments.data if arguments.data and arguments.data.is_dir() else None,
+        arguments.bundle,
+    )

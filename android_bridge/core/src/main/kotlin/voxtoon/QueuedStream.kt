@@ -49,6 +49,8 @@ internal class QueuedStream(
     override var listenerFailures = 0
         private set
 
+    override val waitingSamples: Int get() = synchronized(lock) { count }
+
     // The listening thread's own, made when the first sound is there.
     private var session: CallSession? = null
 

@@ -90,6 +90,9 @@ public interface VoiceStream : AutoCloseable {
     /** Samples of one channel that were dropped because they came faster than they were heard. */
     public val droppedSamples: Long
 
+    /** Samples of one channel that came and are still to be heard. */
+    public val waitingSamples: Int
+
     /** Times that a listener threw. */
     public val listenerFailures: Int
 

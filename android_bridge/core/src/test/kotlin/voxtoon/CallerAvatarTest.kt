@@ -40,6 +40,32 @@ class CallerAvatarTest {
     }
 
     @Test
+    fun `every update of a call is the one that Python gives`() {
+        for (call in Vectors.index.field("calls").list()) {
+            val name = call.field("name").text()
+            val expected = call.field("updates").list()
+            val samples = Vectors.samples(call.field("samples"))
+            val got = recorded(PcmFormat(call.field("rate_hz").int())) { it.push(samples, samples.size) }
+            assertEquals(name, expected.map { it.field("state").text() }, got.map { it.state.name.lowercase() })
+            expected.zip(got).forEachIndexed { index, (python, kotlin) ->
+                val which = "$name, update $index"
+                assertEquals(which, Math.round(1000 * python.field("speech_s").number()), kotlin.speechMs)
+                assertEquals(which, 1000 * python.field("heard_s").number(), kotlin.heardMs.toDouble(), 1.0)
+                assertEquals(which, python.field("second_voice").isTrue, kotlin.hasSecondVoice)
+                assertEquals(which, python.field("final").isTrue, kotlin.isFinal)
+                assertEquals(which, python.field("narrowband").isTrue, kotlin.isNarrowband)
+                assertEquals(which, python.field("confidence").number(), kotlin.confidence, 1e-4)
+                assertEquals(which, python.nullable("angle_deg") { it.number() } ?: -1.0, kotlin.angleDeg ?: -1.0, 1e-2)
+                assertClose("$which: feature", Vectors.floats(python.field("feature")), kotlin.face.feature, 1e-4)
+                for ((parameter, value) in Vectors.numbers(python.field("parameters"))) {
+                    assertEquals("$which: $parameter", value, kotlin.parameters.numbers.getValue(parameter), 1e-4)
+                }
+            }
+            println("$name: ${got.size} updates, ${got.count { it.state == CallState.STABLE }} stable, ${got.count { it.hasSecondVoice }} second voices")
+        }
+    }
+
+    @Test
     fun `faces come as speech grows, the same ones for any chunks and any kind of buffer`() {
         val expected = recorded(chunk = 480).map(::facts)
         assertTrue("${expected.size} updates", expected.size >= 3)

@@ -10,9 +10,11 @@ import voxtoon.InputException
 /** An open bundle: its manifest, and its files, each checked against it before it is used. */
 public class Bundle private constructor(
     private val files: BundleFiles,
-    /** What the bundle holds. */
-    public val manifest: Manifest,
+    /** The bytes of `manifest.json`; their hash tells bundles apart, since they hold the hashes of all else. */
+    public val manifestBytes: ByteArray,
 ) : Closeable {
+    /** What the bundle holds. */
+    public val manifest: Manifest = readManifest(manifestBytes)
 
     /**
      * A file of the bundle, its size and hash checked.
@@ -56,7 +58,7 @@ public class Bundle private constructor(
 
         /** Opens a bundle whose files are anywhere; throws as the other [open] does. */
         @JvmStatic
-        public fun open(files: BundleFiles): Bundle = closingOnFailure(files) { Bundle(files, readManifest(files)) }
+        public fun open(files: BundleFiles): Bundle = closingOnFailure(files) { Bundle(files, manifestBytes(files)) }
 
         private fun filesOf(path: File): BundleFiles = try {
             when {
@@ -68,13 +70,13 @@ public class Bundle private constructor(
             throw InputException("${path.name} cannot be read", got = error.message, cause = error)
         }
 
-        private fun readManifest(files: BundleFiles): Manifest {
+        private fun manifestBytes(files: BundleFiles): ByteArray {
             val size = files.size(MANIFEST_NAME)
                 ?: throw InputException("not a bundle", got = "one without $MANIFEST_NAME", expected = "a folder or file with it")
             if (size > MAXIMUM_MANIFEST_BYTES) {
                 throw CheckException("$MANIFEST_NAME is too large", got = "$size bytes", expected = "at most $MAXIMUM_MANIFEST_BYTES", hint = DAMAGED)
             }
-            return readManifest(files.read(MANIFEST_NAME, MAXIMUM_MANIFEST_BYTES))
+            return files.read(MANIFEST_NAME, MAXIMUM_MANIFEST_BYTES)
         }
 
         private inline fun <T> closingOnFailure(opened: Closeable, make: () -> T): T = try {

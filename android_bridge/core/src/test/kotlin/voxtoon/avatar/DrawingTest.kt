@@ -40,8 +40,17 @@ class DrawingTest {
     }
 
     @Test
-    fun `half way between two avatars is the mean of their parameters`() {
-        val half = AvatarParameters(eyeSize = -0.5).towards(AvatarParameters(eyeSize = 0.5, hairPart = 1.0), 0.5)
-        assertEquals(AvatarParameters(hairPart = 0.5), half)
+    fun `an avatar moves to the next as Python's does, and then stands still`() {
+        val stored = Vectors.index.field("morph")
+        fun read(name: String) = stored.field(name).let { AvatarParameters.of(Vectors.numbers(it), it.field("skin").text()) }
+        val morph = Morph(read("start"))
+        morph.aim(read("aim"), stored.field("confidence").number(), atS = 1.0)
+        for (moment in stored.field("moments").list()) {
+            val now = morph.at(moment.field("at_s").number())
+            assertEquals(moment.field("skin").text(), now.skin)
+            for ((name, value) in Vectors.numbers(moment.field("parameters"))) assertEquals(name, value, now.numbers.getValue(name), 1e-12)
+        }
+        assertTrue(morph.isStill)
+        assertThrows(InputException::class.java) { morph.at(0.5) }
     }
 }
