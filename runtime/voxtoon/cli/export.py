@@ -65,6 +65,18 @@ def add_parser(subparsers: Any) -> None:
         help="an encoder that streams becomes encoder_step and head, besides itself (both, the default), in "
         "its place (only: a smaller bundle; a whole clip takes a sixth more work) or not (none)",
     )
+    parser.add_argument(
+        "--android",
+        type=Path,
+        metavar="ASSETS",
+        help="also lay what a phone reads out as ASSETS/voxtoon, for an application's src/main/assets",
+    )
+    parser.add_argument(
+        "--engine-aar",
+        type=Path,
+        metavar="FILE",
+        help="with --android: the AAR of the inference engine, to tell what it adds for each ABI",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         tell("reading the checkpoint")
         checkpoint = load_checkpoint(arguments.checkpoint, system=arguments.system, variant=arguments.variant)
         made = (_quantized if with_int8 else _exported)(checkpoint, arguments, tell)
+        if arguments.android is not None:
+            made += f"\n\n{_laid_out(arguments)}"
     print(made)
     return 0
 
@@ -104,6 +118,23 @@ def _exported(checkpoint: Checkpoint, arguments: argparse.Namespace, tell: Tell)
         progress=tell,
     )
     return f"{_text(report)}\nwrote {report.bundle}"
+
+
+def _laid_out(arguments: argparse.Namespace) -> str:
+    from voxtoon.cli.console import table
+    from voxtoon_export.android_assets import ABIS, lay_out
+
+    found = lay_out(
+        arguments.output, arguments.android, file_format=arguments.to[0], engine_aar=arguments.engine_aar
+    )
+    files = table(("asset", "bytes"), [(name, f"{size:,}") for name, size in found.sizes_bytes.items()])
+    rows = [
+        (abi, f"{found.total_bytes:,}", f"{engine:,}", f"{found.total_bytes + engine:,}")
+        for abi, engine in found.engine_bytes.items()
+    ] or [(abi, f"{found.total_bytes:,}", "?", "?") for abi in ABIS]
+    note = "" if found.engine_bytes else "\n?: name the engine's AAR with --engine-aar"
+    sizes = table(("ABI", "assets", "engine", "together"), rows)
+    return f"{files}\n\n{sizes}{note}\nlaid out {found.folder}"
 
 
 def _quantized(checkpoint: Checkpoint, arguments: argparse.Namespace, tell: Tell) -> str:

@@ -17,6 +17,7 @@ import voxtoon.voice.Listener
 import voxtoon.voice.Resampler
 import voxtoon.voice.SpeechDetector
 import voxtoon.voice.SpeechGate
+import voxtoon.voice.StreamingEncoder
 import voxtoon.voice.StreamingParts
 import voxtoon.voice.TalkListener
 import voxtoon.voice.VoiceListener
@@ -65,10 +66,11 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
     /** For a call: one that computes each frame once, where the bundle has the parts. */
     fun callListener(): VoiceListener {
         val gate = gate(SpeechGate.LEAST_RUN)
-        val plan = manifest.streaming ?: return listener(gate)
-        val parts = StreamingParts(session(plan.step), session(plan.head), manifest.part(plan.step), plan)
+        val parts = streamingParts() ?: return listener(gate)
         return TalkListener(gate, FrontEnd(manifest.frontEnd), parts, frames)
     }
+
+    private fun streamingParts(): StreamingParts? = manifest.streaming?.let { StreamingParts(session(it.step), session(it.head), manifest.part(it.step), it) }
 
     private fun listener(gate: SpeechGate) = Listener(gate, ::encode, manifest.frontEnd.clipSamples)
 
@@ -92,8 +94,15 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
         return avatarParameters(face, statistics, style)
     }
 
+    /** The feature of a clip, by step and head where the bundle has no encoder in one piece. */
     private fun encode(clip: FloatArray): FloatArray {
         val values = frames(clip)
+        val parts = streamingParts()
+        if (parts != null && manifest.artefacts.none { it.part == "encoder" }) {
+            val encoder = StreamingEncoder(parts)
+            for (at in values.indices step parts.frameSize) encoder.push(values, at, null)
+            return parts.featureOf(DoubleArray(parts.outputSize) { encoder.total[it] / encoder.count })
+        }
         val shape = longArrayOf(1, values.size / manifest.frontEnd.frameSize.toLong()) + manifest.frontEnd.frameShape
         return session("encoder").run(mapOf("frames" to Tensor(shape, values))).getValue("feature").values
     }

@@ -1,5 +1,6 @@
 package voxtoon.benchmark
 
+import com.sun.management.OperatingSystemMXBean
 import com.sun.management.ThreadMXBean
 import java.io.File
 import java.lang.management.ManagementFactory
@@ -56,11 +57,13 @@ private class Measurement(private val file: File, private val runs: Int, private
     private val samples = FloatArray(audio.size) { audio[it] / 32768f }
     private val clip = FloatArray(manifest.frontEnd.clipSamples) { samples[it % samples.size] }
     private val warmupRuns = 10
+    private val beans = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
     fun record(): Map<String, Any?> {
         val avatars = CallerAvatar.load(ModelSource.file(file))
         val first = whole(avatars)
         val loadToAvatar = System.nanoTime() - started
+        val processorTime = (ManagementFactory.getOperatingSystemMXBean() as OperatingSystemMXBean).processCpuTime
         val stages = stages(avatars, first)
         val times = stages.keys.associateWith { LongArray(runs) }
         for (run in -warmupRuns until runs) {
@@ -73,7 +76,8 @@ private class Measurement(private val file: File, private val runs: Int, private
         val firstAvatar = firstAvatar(avatars)
         val latency = times.mapValues { latency(it.value) } + ("front_end_hop" to latency(hops()))
         avatars.close()
-        println("from the start of main to the first avatar ${loadToAvatar / 1_000_000} ms; front end ${allocatedPerChunk()} bytes a chunk of 20 ms")
+        println("from the start of main to the first avatar ${loadToAvatar / 1_000_000} ms, ${processorTime / 1_000_000} ms of the processor with the start of the JVM")
+        println("front end ${allocatedPerChunk()} bytes a chunk of 20 ms")
         val audioS = samples.size / RATE_HZ.toDouble()
         val wholeS = percentile(times.getValue("whole").map { it / 1e9 }.toDoubleArray().sortedArray(), 0.5)
         return linkedMapOf(
@@ -116,19 +120,18 @@ private class Measurement(private val file: File, private val runs: Int, private
         )
     }
 
-    /** Nanoseconds of a hop, of chunks of 20 ms, which are two hops. */
+    /** Processor time of a hop in nanoseconds, of chunks of 20 ms, which are two hops. */
     private fun hops(): LongArray {
         val frontEnd = FrontEnd(manifest.frontEnd)
         repeat(20) { pushAll(frontEnd) }
         return LongArray(runs) {
-            val before = System.nanoTime()
+            val before = beans.currentThreadCpuTime
             pushAll(frontEnd)
-            (System.nanoTime() - before) / (clip.size / manifest.frontEnd.hopSamples!!)
+            (beans.currentThreadCpuTime - before) / (clip.size / manifest.frontEnd.hopSamples!!)
         }
     }
 
     private fun allocatedPerChunk(): Long {
-        val beans = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val frontEnd = FrontEnd(manifest.frontEnd)
         repeat(20) { pushAll(frontEnd) }
         val before = beans.getThreadAllocatedBytes(Thread.currentThread().id)
