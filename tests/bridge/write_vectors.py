@@ -240,10 +240,13 @@ def write(out, data, bundle_path):
             for index, path in enumerate(real)
         ]
         calls = [
-            call(vectors, pipeline, "voice", resample(voice.samples, from_hz=16_000, to_hz=48_000), 48_000),
+            call(vectors, pipeline, "voice", voice.samples, 16_000),
             call(vectors, pipeline, "conversation", conversation(voice.samples), 16_000),
         ]
         index = {
+            "precision": bundle.session(
+                "encoder" if bundle.manifest.streaming is None else bundle.manifest.streaming.step
+            ).precision,
             "clips": clips,
             "calls": calls,
             "morph": movement(),

@@ -30,7 +30,7 @@ class FaceTest {
         for (clip in Vectors.clips) {
             val name = clip.field("name").text()
             val rate = clip.field("rate_hz").int()
-            val tolerance = 1e-4
+            val tolerance = Vectors.tolerance(rate)
             val heard = heard(Vectors.samples(clip.field("samples")), rate, chunk = 997)
             val face = pipeline.face(heard)
             val feature = assertClose("$name: feature", Vectors.floats(clip.field("feature")), heard.feature, tolerance)
@@ -41,7 +41,7 @@ class FaceTest {
             assertEquals(name, clip.field("narrowband").isTrue, heard.narrowband)
             assertEquals(name, clip.field("confidence").number(), face.confidence, tolerance)
             assertEquals(name, clip.field("reason").text(), face.reason.name.lowercase())
-            val parameters = assertParameters(name, clip.field("parameters"), pipeline.parameters(face, Style()), tolerance)
+            val parameters = assertParameters(name, clip.field("parameters"), pipeline.parameters(face, Style()), Vectors.parameterTolerance(rate))
             println("$name: feature $feature, landmarks $landmarks, parameters $parameters")
         }
     }

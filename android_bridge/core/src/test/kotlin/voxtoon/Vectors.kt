@@ -16,6 +16,15 @@ internal object Vectors {
     val clips = index.field("clips").list()
     val clip by lazy { floats(parts.field("clip")) }
 
+    /**
+     * How near to Python's a voice of this rate must come, of the scale. The two resamplers differ by 1e-7, which moves a
+     * value that lies between two steps of an int8 network to the other one: a step is a hundredth of the scale.
+     */
+    fun tolerance(rateHz: Int): Double = if (rateHz == 16_000 || index.field("precision").text() == "fp32") 1e-4 else 3e-2
+
+    /** The same of an avatar's parameters, which tell faces apart that lie near each other. */
+    fun parameterTolerance(rateHz: Int): Double = if (tolerance(rateHz) == 1e-4) 1e-4 else 0.25
+
     fun floats(node: Node): FloatArray {
         val buffer = ByteBuffer.wrap(File(vectors, node.text()).readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
         return FloatArray(buffer.remaining()).also(buffer::get)
