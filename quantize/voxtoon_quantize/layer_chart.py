@@ -11,7 +11,7 @@ from .layer_effects import LayerEffect
 _ROW_PX: Final = 22
 _LABEL_PX: Final = 200
 _BARS_PX: Final = 360
-_WIDTH_PX: Final = 760
+_WIDTH_PX: Final = 820
 _TOP_PX: Final = 56
 _COLOURS: Final = {"encoder": "#3b6fb5", "decoder": "#c8663c"}
 _OTHER: Final = "#777777"
@@ -64,5 +64,5 @@ def _row(effect: LayerEffect, error: float, share: float, top_px: int) -> str:
         f'<rect x="{_LABEL_PX}" y="{top_px + 2}" width="{length_px:.1f}" height="{_ROW_PX - 6}" '
         f'fill="{_COLOURS.get(effect.part, _OTHER)}"><title>{escape(effect.scheme)}</title></rect>'
         f'<text x="{_LABEL_PX + length_px + 8:.1f}" y="{baseline_px}" fill="#333">'
-        f"{escape('  '.join(cells))}</text>"
+        f"{escape(' · '.join(cells))}</text>"
     )
