@@ -74,25 +74,6 @@ def augment(voice: Samples, rng: np.random.Generator, channel: Channel) -> Sampl
     return np.clip(sound, -1.0, 1.0).astype(np.float32)
 
 
-def stretch(voice: Samples, rng: np.random.Generator, *, most: float = 0.16) -> Samples:
-    """Another voice: pitch, formants and tempo together higher or lower by a random factor.
-
-    Parameters
-    ----------
-    voice
-        16 kHz samples.
-    rng
-        Decides the factor.
-    most
-        Natural logarithm of the largest factor, and minus that of the smallest.
-    """
-    import soxr  # type: ignore[import-untyped]
-
-    factor = float(np.exp(rng.uniform(-most, most)))
-    stretched: Samples = soxr.resample(voice, RATE_HZ * factor, RATE_HZ)
-    return np.clip(stretched, -1.0, 1.0)
-
-
 def equalise(sound: Array, gains_db: Array) -> Array:
     """Filter with gains given at equal steps of the mel scale from 0 to 8 kHz."""
     spectrum = np.fft.rfft(sound)

@@ -27,7 +27,7 @@ from voxtoon_export.systems import Variant
 class FaceSettings:
     """How the face stage is trained; weights are those of the terms of its loss."""
 
-    epochs: int = 30
+    epochs: int = 20
     batch: int = 32
     learning_rate: float = 2e-3
     landmark_weight: float = 0.02
@@ -36,7 +36,7 @@ class FaceSettings:
     size_weight: float = 1e-3
     feature_noise: float = 0.05
     morphs: float = 0.5
-    mean_epochs: int = 6
+    mean_epochs: int = 4
     mean_learning_rate: float = 5e-4
 
 

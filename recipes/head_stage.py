@@ -13,13 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.dataset import SMALL_PX, TARGET, Corpus, shrink
-from recipes.pool import Pool
-from recipes.registration import register
+from recipes.dataset import SMALL_PX
+from recipes.lessons import Lesson
 from voxtoon_export.network import Network
 
 _TRAINED = ("fc1", "fc2")
@@ -31,8 +29,9 @@ class HeadSettings:
 
     Attributes
     ----------
-    epochs, batch, learning_rate
-        Of AdamW with one cycle of the learning rate; no epochs leave the encoder as it is.
+    examples, batch, learning_rate
+        How many are heard, and of AdamW with one cycle of the learning rate; no examples leave the encoder
+        as it is.
     versions, clean
         How many versions of each voice are heard, and the share of examples from untouched voices.
     dropout, mixup
@@ -43,10 +42,10 @@ class HeadSettings:
         Of the squared distance from the weights the stage began with.
     """
 
-    epochs: int = 9
+    examples: int = 5_000
     batch: int = 32
     learning_rate: float = 5e-4
-    versions: int = 5
+    versions: int = 3
     clean: float = 0.4
     dropout: float = 0.3
     mixup: float = 0.6
@@ -55,29 +54,10 @@ class HeadSettings:
     anchor_weight: float = 0.05
 
 
-@dataclass(frozen=True)
-class FaceTargets:
-    """Faces to draw: registered textures [n, 3, 56, 56] in [0, 1], and landmarks [n, 68, 2] in pixels."""
-
-    textures: Tensor
-    landmarks: Tensor
-
-
-def face_targets(corpus: Corpus, mean_landmarks: NDArray[np.float32]) -> FaceTargets:
-    """The published faces of a corpus, registered to the mean shape."""
-    registered = register(corpus.pictures[TARGET], corpus.landmarks[TARGET], mean_landmarks)
-    small = shrink((registered / 255).astype(np.float32))
-    return FaceTargets(
-        textures=torch.from_numpy(small).permute(0, 3, 1, 2).contiguous(),
-        landmarks=torch.from_numpy(corpus.landmarks[TARGET]).float(),
-    )
-
-
 def train_head_stage(
     encoder: Network,
     decoder: Network,
-    pool: Pool,
-    targets: FaceTargets,
+    lessons: Sequence[Lesson],
     settings: HeadSettings,
     *,
     seed: int,
@@ -89,82 +69,83 @@ def train_head_stage(
     ----------
     encoder, decoder
         The encoder of the voice stage and the frozen decoder.
-    pool
-        Frames of the training voices; voices beyond the number of targets are not heard.
-    targets
-        In the order of the pool.
+    lessons
+        Voices and the faces to draw for them.
     settings, seed
         How.
     log
         Takes one line at the end.
     """
-    if settings.epochs == 0:
+    if settings.examples == 0:
         return
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    maps, head = _maps(encoder, pool, len(targets.landmarks), settings), _head(encoder)
+    maps = [_maps(encoder, lesson, settings) for lesson in lessons]
+    head = _head(encoder)
     trained = [value for name in _TRAINED for value in encoder.get_submodule(name).parameters()]
     anchors = [value.detach().clone() for value in trained]
     for value in trained:
         value.requires_grad_(True)
-    steps = max(1, len(maps) // settings.batch)
+    steps = max(1, settings.examples // settings.batch)
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=max(2, steps * settings.epochs), pct_start=0.1
+        optimiser, settings.learning_rate, total_steps=max(2, steps), pct_start=0.1
     )
     total = 0.0
-    for _ in range(settings.epochs):
-        total = 0.0
-        for rows in np.array_split(rng.permutation(len(maps)), steps):
-            heard, textures, landmarks = _batch(maps, targets, rows, settings, rng)
-            feature = _run(encoder, head, functional.dropout(heard, settings.dropout))
-            texture, points = decoder(feature)
-            moved = torch.stack([(a - b).square().sum() for a, b in zip(trained, anchors, strict=True)]).sum()
-            loss = (
-                settings.texture_weight * (_small(texture) - textures).square().mean()
-                + settings.landmark_weight * (points - landmarks).square().mean()
-                + settings.anchor_weight * moved
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.item()
+    for _ in range(steps):
+        heard, textures, landmarks = _batch(lessons, maps, settings, rng)
+        feature = _run(encoder, head, functional.dropout(heard, settings.dropout))
+        texture, points = decoder(feature)
+        moved = torch.stack([(a - b).square().sum() for a, b in zip(trained, anchors, strict=True)]).sum()
+        loss = (
+            settings.texture_weight * (_small(texture) - textures).square().mean()
+            + settings.landmark_weight * (points - landmarks).square().mean()
+            + settings.anchor_weight * moved
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += loss.item()
     for value in trained:
         value.requires_grad_(False)
     log(f"head stage: loss {total / steps:.3f}")
 
 
 @torch.no_grad()
-def _maps(encoder: Network, pool: Pool, voices: int, settings: HeadSettings) -> Tensor:
+def _maps(encoder: Network, lesson: Lesson, settings: HeadSettings) -> Tensor:
     """What the convolutions make of whole clips, [voices, versions, channel, time, frequency]."""
     trunk = _streamable(encoder)
-    frames = pool.frames[:voices, : settings.versions]
+    frames = lesson.pool.frames[:, : settings.versions]
     batches = torch.split(frames.flatten(0, 1), 16)
-    maps = [_run(encoder, trunk, batch.float().permute(0, 3, 1, 2)) for batch in batches]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        maps = [_run(encoder, trunk, batch.float().permute(0, 3, 1, 2)).half() for batch in batches]
     return torch.cat(maps).reshape(*frames.shape[:2], *maps[0].shape[1:])
 
 
 def _batch(
-    maps: Tensor,
-    targets: FaceTargets,
-    rows: NDArray[np.intp],
-    settings: HeadSettings,
-    rng: np.random.Generator,
+    lessons: Sequence[Lesson], maps: Sequence[Tensor], settings: HeadSettings, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The mean over a random stretch of two steps or more, and the faces that belong to it."""
-    versions = rng.integers(0, maps.shape[1], len(rows))
-    versions[rng.random(len(rows)) < settings.clean] = 0
-    steps = maps.shape[3]
+    shares = np.array([lesson.share for lesson in lessons])
+    counts = rng.multinomial(settings.batch, shares / shares.sum())
+    steps = maps[0].shape[3]
     length = int(rng.integers(min(2, steps), steps + 1))
     start = int(rng.integers(0, steps - length + 1))
-    heard = maps[rows, versions][:, :, start : start + length].mean(dim=2, keepdim=True)
-    blended = (heard, targets.textures[rows], targets.landmarks[rows])
+    heard, textures, landmarks = [], [], []
+    for lesson, of_lesson, count in zip(lessons, maps, counts, strict=True):
+        rows = rng.integers(0, len(of_lesson), count)
+        versions = rng.integers(0, of_lesson.shape[1], count)
+        versions[rng.random(count) < settings.clean] = 0
+        heard.append(of_lesson[rows, versions][:, :, start : start + length].float().mean(2, keepdim=True))
+        textures.append(lesson.textures[rows])
+        landmarks.append(lesson.landmarks[rows])
+    drawn = (torch.cat(heard), torch.cat(textures), torch.cat(landmarks))
     if rng.random() >= settings.mixup:
-        return blended
-    share, other = float(rng.beta(0.4, 0.4)), rng.permutation(len(rows))
-    heard, textures, landmarks = (share * value + (1.0 - share) * value[other] for value in blended)
-    return heard, textures, landmarks
+        return drawn
+    share, other = float(rng.beta(0.4, 0.4)), rng.permutation(settings.batch)
+    blended = [share * value + (1.0 - share) * value[other] for value in drawn]
+    return blended[0], blended[1], blended[2]
 
 
 def _streamable(encoder: Network) -> list[str]:

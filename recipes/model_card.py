@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_TEACHER = (
+    "a published network that tells speakers apart ({}, Apache-2.0) described the training voices; its "
+    "makers trained it on LibriSpeech and VoxCeleb, so it may have heard other recordings of some speakers "
+    "here, kept-out ones among them, though never a face"
+)
+
 
 def model_card(
     *,
@@ -14,6 +20,7 @@ def model_card(
     clips: int,
     speakers: int,
     packages: Mapping[str, str],
+    teacher: str | None,
     figures: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the model is, what it was made from, how good it is, and what it must not be used for.
@@ -22,6 +29,8 @@ def model_card(
     ----------
     name, seed, data_sha256, clips, speakers, packages
         Of the training.
+    teacher
+        The package whose network was the teacher's ear, or None.
     figures
         On kept-out speakers.
     """
@@ -40,6 +49,7 @@ def model_card(
             "clips": clips,
             "speakers": speakers,
             "sha256": data_sha256,
+            "teacher": _TEACHER.format(teacher) if teacher else None,
             "population": (
                 "Public speakers on video platforms: not representative of any population, and never asked"
             ),

@@ -6,6 +6,8 @@ Frames come from the runtime's own front end, so training sees exactly what the 
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +30,6 @@ class Pool:
     """
 
     frames: Tensor
-
-    def __add__(self, other: Pool) -> Pool:
-        """Both pools' voices, this one's first; as many versions as both have."""
-        versions = min(self.frames.shape[1], other.frames.shape[1])
-        return Pool(torch.cat([self.frames[:, :versions], other.frames[:, :versions]]))
 
     def crop(
         self, voices: NDArray[np.intp], *, frames: int, rng: np.random.Generator, clean: float = 0.0
@@ -67,15 +64,19 @@ def make_pool(
     channel, seed
         What happens to versions 1 and above.
     """
-    front_end = FrontEnd(spec)
     shape = (len(voices), versions, spec.frame_count(spec.clip_samples), *spec.frame_shape)
     frames = np.empty(shape, np.float16)
-    for number, voice in enumerate(voices):
+
+    def fill(number: int) -> None:
+        front_end, voice = FrontEnd(spec), voices[number]
         rng = np.random.default_rng([seed, number])
         for version in range(versions):
             turned = np.roll(voice, -int(rng.integers(len(voice)))) if version else voice
             clip = tile_clip(turned, clip_samples=spec.clip_samples)
             frames[number, version] = front_end.frames(augment(clip, rng, channel) if version else clip)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(fill, range(len(voices))))
     return Pool(torch.from_numpy(frames))
 
 

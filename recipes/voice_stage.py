@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recipes.augment import Samples
+from recipes.halves import build_narrow, join
+from recipes.lessons import Lesson
 from recipes.loss import Speech2FaceLoss
 from recipes.picture_metric import PictureMetric
-from recipes.pool import Pool, mask
+from recipes.pool import mask
 from voxtoon.front_end import FrontEnd, FrontEndSpec, tile_clip
-from voxtoon_export.network import Network, build
+from voxtoon_export.network import Network
 from voxtoon_export.systems import Variant
 
 
@@ -25,120 +29,182 @@ class VoiceSettings:
 
     Attributes
     ----------
-    epochs, batch, learning_rate, weight_decay
-        Of AdamW with one cycle of the learning rate.
+    examples, batch, learning_rate, weight_decay
+        How many each encoder hears, and of AdamW with one cycle of the learning rate.
+    narrow
+        Encoders that are trained side by side and then joined (`recipes.halves`).
     crop_frames
         Length of a training example; the encoder needs 259.
     clean
         Share of examples from voices that no channel has touched.
     paper_weight
-        Of the paper's loss.
+        Of the paper's loss, where there is a published face.
     picture_weight
         Of the squared error of the picture (`PictureMetric`).
+    view_weight
+        Of the squared error of the speaker network's views, found by a layer beside the last one that is
+        thrown away afterwards.
     """
 
-    epochs: int = 40
-    batch: int = 16
-    learning_rate: float = 1.5e-3
+    examples: int = 48_000
+    batch: int = 32
+    learning_rate: float = 2e-3
+    narrow: int = 2
     weight_decay: float = 2e-2
     crop_frames: int = 259
     clean: float = 0.4
     paper_weight: float = 3e-4
     picture_weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class VoiceTargets:
-    """What a voice's feature is drawn to.
-
-    Attributes
-    ----------
-    features
-        v_f, of the published faces, [n, D].
-    components
-        Of their pictures, [n or more, components]; voices after the n-th have no published face, only what
-        teachers make of them.
-    """
-
-    features: Tensor
-    components: Tensor
+    view_weight: float = 0.5
 
 
 def train_voice_stage(
-    pool: Pool,
-    targets: VoiceTargets,
+    lessons: Sequence[Lesson],
     variant: Variant,
     loss: Speech2FaceLoss,
     metric: PictureMetric,
     settings: VoiceSettings,
     *,
     seed: int,
-    start: Network | None = None,
     log: Callable[[str], None] = print,
 ) -> Network:
     """Train the encoder of a variant.
 
     Parameters
     ----------
-    pool
-        Frames of the training voices, those without a face last.
-    targets
-        In the same order.
+    lessons
+        Voices and what they are to give; the first of them are the published ones.
     variant
         Whose encoder is trained.
     loss, metric
-        The two terms, see `VoiceSettings`.
+        Two terms, see `VoiceSettings`.
     settings, seed
         How.
-    start
-        An encoder to train on from, instead of a fresh one.
     log
-        Takes one line per tenth of the epochs.
+        Takes one line per tenth of the examples.
 
     Returns
     -------
     Network
         In evaluation mode.
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    encoder = build(variant.parts["encoder"])
-    with torch.no_grad():
-        encoder.fc2.bias.copy_(targets.features.mean(dim=0))  # type: ignore[union-attr, operator]
-    if start is not None:
-        encoder.load_state_dict(start.state_dict())
-    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    count = len(targets.components)
-    steps = max(1, count // settings.batch)
-    optimiser = torch.optim.AdamW(
-        encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=max(2, steps * settings.epochs), pct_start=0.15
-    )
-    for epoch in range(settings.epochs):
-        total = 0.0
-        for voices in np.array_split(rng.permutation(count), steps):
-            crops = pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean)
-            rows = torch.from_numpy(voices)
-            known = rows < len(targets.features)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                found = encoder(mask(crops, rng))
-            found = found.float()
-            error = (metric.components(found) - targets.components[rows]).square().sum(dim=1).mean()
+    assert lessons[0].features is not None
+    centre, views = lessons[0].features.mean(dim=0), lessons[0].views.shape[1]
+    learners = [
+        _Learner.fresh(variant, settings, centre, views=views, seed=seed + number)
+        for number in range(settings.narrow)
+    ]
+
+    def learn(number: int) -> None:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.narrow))
+
+        def tell(line: str) -> None:
+            log(f"voice stage, encoder {number + 1}: {line}")
+
+        learners[number].learn(lessons, loss, metric, settings, seed=seed + number, log=tell)
+
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(settings.narrow) as pool:
+        list(pool.map(learn, range(settings.narrow)))
+    torch.set_num_threads(threads)
+    encoder = join([learner.encoder for learner in learners], variant)
+    if settings.picture_weight:
+        _settle(encoder, metric)
+    return encoder.eval()
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """An encoder, and a layer beside its last one that is thrown away afterwards."""
+
+    encoder: Network
+    beside: nn.Linear
+
+    @classmethod
+    def fresh(
+        cls, variant: Variant, settings: VoiceSettings, centre: Tensor, *, views: int, seed: int
+    ) -> _Learner:
+        torch.manual_seed(seed)
+        encoder = build_narrow(variant, settings.narrow)
+        last = encoder.get_submodule("fc2")
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            last.bias.copy_(centre)
+        return cls(encoder, nn.Linear(last.in_features, views))
+
+    def __call__(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames [n, time, frequency, channel] to features [n, D] and views [n, v]."""
+        *body, last = self.encoder.children()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = nn.Sequential(*body)(frames.permute(0, 3, 1, 2))
+            return last(hidden).float(), self.beside(hidden).float()
+
+    def learn(
+        self,
+        lessons: Sequence[Lesson],
+        loss: Speech2FaceLoss,
+        metric: PictureMetric,
+        settings: VoiceSettings,
+        *,
+        seed: int,
+        log: Callable[[str], None],
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        steps = max(1, settings.examples // settings.batch)
+        optimiser = torch.optim.AdamW(
+            [*self.encoder.parameters(), *self.beside.parameters()],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, settings.learning_rate, total_steps=max(2, steps), pct_start=0.15
+        )
+        each, total = max(1, steps // 10), 0.0
+        for step in range(1, steps + 1):
+            batch = _batch(lessons, settings, rng)
+            found, views = self(batch.frames)
+            error = (metric.components(found) - batch.components).square().sum(dim=1).mean()
             term = settings.picture_weight * error
-            if known.any():
-                term = term + settings.paper_weight * loss(found[known], targets.features[rows[known]])
+            if settings.view_weight and views.shape[1]:
+                term = term + settings.view_weight * (views - batch.views).square().mean()
+            if settings.paper_weight and len(batch.features):
+                term = term + settings.paper_weight * loss(found[: len(batch.features)], batch.features)
             optimiser.zero_grad()
             term.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             total += error.item()
-        if (epoch + 1) % max(1, settings.epochs // 10) == 0:
-            log(f"voice stage: epoch {epoch + 1} of {settings.epochs}, picture error {total / steps:.3f}")
-    if settings.picture_weight:
-        _settle(encoder, metric)
-    return encoder.eval()
+            if step % each == 0:
+                log(f"step {step} of {steps}, picture error {total / each:.3f}")
+                total = 0.0
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Frames and their targets; the first examples are published ones, with features."""
+
+    frames: Tensor
+    components: Tensor
+    views: Tensor
+    features: Tensor
+
+
+def _batch(lessons: Sequence[Lesson], settings: VoiceSettings, rng: np.random.Generator) -> _Batch:
+    shares = np.array([lesson.share for lesson in lessons])
+    counts = rng.multinomial(settings.batch, shares / shares.sum())
+    frames, components, views, features = [], [], [], []
+    for lesson, count in zip(lessons, counts, strict=True):
+        voices = rng.integers(0, len(lesson.components), count)
+        rows = torch.from_numpy(voices)
+        if count:
+            frames.append(
+                lesson.pool.crop(voices, frames=settings.crop_frames, rng=rng, clean=settings.clean)
+            )
+        components.append(lesson.components[rows])
+        views.append(lesson.views[rows])
+        if lesson.features is not None:
+            features.append(lesson.features[rows])
+    return _Batch(mask(torch.cat(frames), rng), torch.cat(components), torch.cat(views), torch.cat(features))
 
 
 @torch.no_grad()
@@ -152,13 +218,6 @@ def _settle(encoder: Network, metric: PictureMetric) -> None:
     assert isinstance(last, nn.Linear)
     last.bias.copy_(metric.typical(metric.components(last.bias)))
     last.weight.copy_(metric.back_weight @ metric.weight @ last.weight)
-
-
-@torch.no_grad()
-def opinion_of(encoder: Network, pool: Pool, metric: PictureMetric) -> Tensor:
-    """What an encoder makes of the untouched voices of a pool, as components of pictures."""
-    batches = torch.split(pool.frames[:, 0], 16)
-    return torch.cat([metric.components(encoder(batch.float())) for batch in batches])
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ from recipes.augment import (
     g711,
     reverberate,
     set_level,
-    stretch,
     telephone,
 )
 
@@ -98,18 +97,6 @@ def test_noise_has_the_asked_ratio():
 
 def test_a_level_is_set():
     assert level_db(set_level(tone(300.0), rms_db=-20.0)) == pytest.approx(-20.0, abs=1e-6)
-
-
-def test_a_stretched_voice_is_another_pitch():
-    voice = tone(200.0).astype(np.float32)
-    peaks_hz = []
-    for seed in range(8):
-        stretched = stretch(voice, np.random.default_rng(seed))
-        assert abs(np.log(len(stretched) / len(voice))) <= 0.16 + 1e-3
-        peak = np.abs(np.fft.rfft(stretched, 2**18)).argmax() * RATE_HZ / 2**18
-        assert peak * len(stretched) == pytest.approx(200.0 * len(voice), rel=0.01)
-        peaks_hz.append(peak)
-    assert min(peaks_hz) < 195.0 < 205.0 < max(peaks_hz)
 
 
 def test_an_equaliser_raises_what_it_is_told_to():

@@ -1,56 +1,34 @@
 """The whole recipe, small enough for seconds, on twelve painted faces and voices of hums."""
 
-import numpy as np
 import pytest
+import torch
 
-from recipes.dataset import PICTURE_SETS, Corpus, split
+from recipes.dataset import split
 from recipes.face_stage import FaceSettings
 from recipes.head_stage import HeadSettings
-from recipes.teachers import TeacherSettings
+from recipes.kernel_teacher import KernelSettings
+from recipes.lessons import LessonSettings
+from recipes.speaker_network import SpeakerNetwork
 from recipes.train import RECIPES, Recipe, main, train
 from recipes.voice_stage import VoiceSettings
-from tests.faces import upright_face
 from voxtoon_export.checkpoint import load_checkpoint
 from voxtoon_export.systems import variant
 
-# Four of these are held out and two are for validation, by their names.
-SPEAKERS = [f"spk{number:04d}" for number in (0, 1, 2, 3, 4, 5, 6, 7, 9, 14, 14, 21)]
 TINY = Recipe(
     variant="speech2face-mel-w8",
-    versions=2,
     face=FaceSettings(epochs=1, batch=4, mean_epochs=1),
-    teachers=TeacherSettings(count=1, width=8, epochs=1, batch=4),
-    voice=VoiceSettings(epochs=1, batch=4, crop_frames=259),
-    second=VoiceSettings(epochs=1, batch=4, crop_frames=259),
-    head=HeadSettings(epochs=1, batch=4),
+    lessons=LessonSettings(versions=2, changed=1, view_components=4, kernel=KernelSettings(folds=2)),
+    voice=VoiceSettings(examples=16, batch=4),
+    head=HeadSettings(examples=8, batch=4),
 )
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    rng = np.random.default_rng(0)
-    count = len(SPEAKERS)
-    time_s = np.arange(50_000) / 16_000
-    pitches_hz = np.linspace(90, 300, count)
-    pictures = rng.integers(0, 255, (count, 14, 14, 3)).astype(np.uint8).repeat(16, axis=1).repeat(16, axis=2)
-    return Corpus(
-        clips=[f"clip{number:02d}" for number in range(count)],
-        speakers=SPEAKERS,
-        voices=[(0.1 * np.sign(np.sin(2 * np.pi * hz * time_s))).astype(np.float32) for hz in pitches_hz],
-        pictures=dict.fromkeys(PICTURE_SETS, pictures),
-        landmarks={
-            name: (upright_face() + rng.normal(0, 0.5, (count, 68, 2))).astype(np.float32)
-            for name in PICTURE_SETS
-        },
-        sha256="of nothing",
-    )
 
 
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):
     out = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
     lines = []
-    figures = train(corpus, TINY, out, seed=1, log=lines.append)
+    torch.manual_seed(0)
+    figures = train(corpus, TINY, out, network=SpeakerNetwork().eval(), seed=1, log=lines.append)
     return out, figures, lines
 
 
@@ -89,7 +67,7 @@ def test_the_figures_are_those_of_evaluate(trained):
 def test_progress_is_told(trained):
     assert any(line.startswith("face stage") for line in trained[2])
     assert any(line.startswith("voice stage") for line in trained[2])
-    assert any(line.startswith("teacher") for line in trained[2])
+    assert any(line.startswith("lessons: ") for line in trained[2])
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

@@ -5,14 +5,15 @@ import pytest
 import torch
 from torch import nn
 
+from recipes.lessons import Lesson
 from recipes.loss import Speech2FaceLoss
 from recipes.picture_metric import fit_picture_metric
 from recipes.pool import Pool
-from recipes.voice_stage import VoiceSettings, VoiceTargets, train_voice_stage, voice_feature
+from recipes.voice_stage import VoiceSettings, train_voice_stage, voice_feature
 from voxtoon_export.systems import variant
 
 W8 = variant("speech2face-mel-w8")
-SETTINGS = VoiceSettings(epochs=6, batch=4, crop_frames=259)
+SETTINGS = VoiceSettings(examples=60, batch=4, learning_rate=3e-3)
 VOICES, FEATURE = 8, 128
 
 
@@ -30,12 +31,27 @@ def task():
     return pool, features, metric, loss, metric.components_of(pictures)
 
 
+def lesson(task, rows, *, features, share=1.0):
+    pool, all_features, _, _, components = task
+    return Lesson(
+        Pool(pool.frames[rows]),
+        components[rows],
+        torch.zeros(len(components), 3, 56, 56)[rows],
+        torch.zeros(len(components), 68, 2)[rows],
+        views=all_features[rows, :3],
+        features=all_features[rows] if features else None,
+        share=share,
+    )
+
+
 def trained(task, *, settings=SETTINGS, known=VOICES, seed=0):
-    pool, features, metric, loss, components = task
+    _, _, metric, loss, _ = task
     lines = []
+    lessons = [lesson(task, slice(0, known), features=True)]
+    if known < VOICES:
+        lessons.append(lesson(task, slice(known, VOICES), features=False))
     encoder = train_voice_stage(
-        pool,
-        VoiceTargets(features[:known], components),
+        lessons,
         W8,
         loss,
         metric,
@@ -67,9 +83,18 @@ def test_the_papers_loss_alone_leads_somewhere_else(task):
 
 
 def test_the_seed_decides(task):
-    first, again, other = (trained(task, settings=replace(SETTINGS, epochs=1), seed=s)[0] for s in (1, 1, 2))
+    first, again, other = (
+        trained(task, settings=replace(SETTINGS, examples=8), seed=s)[0] for s in (1, 1, 2)
+    )
     assert torch.equal(first.fc2.weight, again.fc2.weight)
     assert not torch.equal(first.fc2.weight, other.fc2.weight)
+
+
+def test_hearing_what_the_speaker_network_hears_changes_the_encoder(task):
+    short = replace(SETTINGS, examples=8)
+    with_views, _ = trained(task, settings=short)
+    without, _ = trained(task, settings=replace(short, view_weight=0.0))
+    assert not torch.equal(with_views.fc1.weight, without.fc1.weight)
 
 
 def test_voices_without_a_face_need_components_only(task):
@@ -79,7 +104,7 @@ def test_voices_without_a_face_need_components_only(task):
 
 
 def test_a_short_voice_is_repeated_as_the_runtime_does(task):
-    encoder, _ = trained(task, settings=replace(SETTINGS, epochs=1))
+    encoder, _ = trained(task, settings=replace(SETTINGS, examples=8))
     voice = np.random.default_rng(0).normal(0, 0.1, 30_000).astype(np.float32)
     short = voice_feature(encoder, voice, W8.front_end)
     tiled = voice_feature(encoder, np.resize(voice, 96_000), W8.front_end)
