@@ -68,6 +68,7 @@ bundle: $(VENV)/.dev  ## write the embedded int8 bundle from CHECKPOINT, calibra
 bench: $(VENV)/.dev  ## the measurements of the README, against peers in the same run
 	@$(BIN)/python -m benchmarks.front_end
 	@$(BIN)/python -m benchmarks.first_avatar
+	@$(BIN)/python -m benchmarks.call
 
 # Only the runtime is needed to write the vectors; a larger set that is there contains it.
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/pip

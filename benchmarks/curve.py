@@ -65,6 +65,6 @@ def _panel(panel: Panel, across: str, last_s: float) -> list[str]:
         path = "L".join(f"{x(at)} {y(value)}" for at, value in points)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x(at)}" cy="{y(value)}" r="3.5" fill="{colour}"/>' for at, value in points]
-        label = f'<text x="{x(last_s)}" y="{_TOP + _HEIGHT - 10 - 18 * number}" text-anchor="end" fill="{colour}">'
-        parts.append(f"{label}{name}</text>")
+        place = f'x="{x(last_s)}" y="{_TOP + _HEIGHT - 10 - 18 * number}"'
+        parts.append(f'<text {place} text-anchor="end" fill="{colour}">{name}</text>')
     return parts
