@@ -94,8 +94,8 @@ def _palette(scheme: Scheme) -> Any:
 def palette(weight: NDArray[Any], size: int) -> Indices:
     """Return a palette for weights, and the place of each weight's nearest colour in it.
 
-    k-means in one dimension, on a histogram of 4096 bins, from quantiles on: the same weights give the same
-    palette, however many they are.
+    k-means in one dimension, on a histogram of 4096 bins, from a good guess on: the same weights give the
+    same palette, however many they are.
 
     Parameters
     ----------
@@ -114,7 +114,8 @@ def palette(weight: NDArray[Any], size: int) -> Indices:
     values = (edges[1:] + edges[:-1]) / 2
     filled = counts > 0
     values, counts = values[filled], counts[filled]
-    shares = np.cumsum(counts) / counts.sum()
+    # The cube root of the density is how densely the best palette of many colours lies.
+    shares = np.cumsum(np.cbrt(counts)) / np.cbrt(counts).sum()
     lut = values[np.minimum(np.searchsorted(shares, (np.arange(size) + 0.5) / size), len(values) - 1)]
     for _ in range(_ROUNDS):
         nearest = np.searchsorted((lut[1:] + lut[:-1]) / 2, values)
