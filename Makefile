@@ -66,6 +66,8 @@ bundle: $(VENV)/.dev  ## write the embedded int8 bundle from CHECKPOINT, calibra
 	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision int8 --calibrate $(DATA) -o runtime/voxtoon/data/default.voxtoon
 
 bench: $(VENV)/.dev  ## the measurements of the README, against peers in the same run
+	@mkdir -p $(OUT)
+	@$(BIN)/voxtoon bench --runs 200 --cold-runs 10 --sustained-s 120 --json $(OUT)/bench.json --html $(OUT)/bench.html
 	@$(BIN)/python -m benchmarks.front_end
 	@$(BIN)/python -m benchmarks.first_avatar
 	@$(BIN)/python -m benchmarks.call

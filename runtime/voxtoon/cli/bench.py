@@ -62,6 +62,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--max-ms", type=_seconds, metavar="MS", help="with --tune: time of all parts once")
     parser.add_argument("--max-mb", type=_seconds, metavar="MB", help="with --tune: size of their artefacts")
+    parser.add_argument(
+        "--peers", action="store_true", help="on this machine, beside torch and other engines, by turns"
+    )
+    parser.add_argument("--checkpoint", type=Path, metavar="C", help="with --peers: what torch runs")
     parser.add_argument("--python", default="python3", metavar="P", help="Python on the device")
     parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="configuration of ssh")
 
@@ -73,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(f"cannot write {path}", got="no such folder", hint="make the folder first")
     if arguments.compare is not None:
         return _compare(arguments)
+    if arguments.peers:
+        return _peers(arguments)
     if arguments.tune:
         return _tune(arguments)
     return _measure(arguments)
@@ -143,6 +149,38 @@ def _tune(arguments: argparse.Namespace) -> int:
     with open_bundle(bundle) as opened:
         path = tune.write(bundle, opened.manifest, device_key, chosen)
     print(f"\n{tuning_text(found, chosen)}\nwrote {path}, for {device_key}")
+    return 0
+
+
+def _peers(arguments: argparse.Namespace) -> int:
+    from voxtoon.cli.console import progress, table
+
+    try:
+        from voxtoon_export.peers import measure_bundle
+    except ImportError as error:
+        hint = "install it with: pip install 'voxtoon[export,bench]'"
+        raise InputError("measuring peers is not installed", got=error, hint=hint) from error
+    with progress() as tell:
+        tell("measuring by turns")
+        found = measure_bundle(
+            _bundle(arguments),
+            _settings(arguments),
+            checkpoint=arguments.checkpoint,
+            warmup_runs=arguments.warmup_runs,
+            runs=arguments.runs,
+        )
+    rows = [
+        (
+            result.part,
+            result.peer,
+            "-" if result.p50_s is None else f"{1000 * result.p50_s:.2f}",
+            "-" if result.ratio is None else f"{result.ratio:.2f}x",
+            "-" if result.max_abs_relative is None else f"{result.max_abs_relative:.1e}",
+            result.problem or "",
+        )
+        for result in found
+    ]
+    print(table(("part", "by", "p50 ms", "ratio", "differs by", ""), rows))
     return 0
 
 
