@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.history --json F [--against OLD] [--rounds N]``
 
-Counts (bytes, multiplications, kernels that the engine runs, calls of Python functions by each stage) are exact. Ratios are of CPU times in one process, by turns, and differ by some percent from run to run. With
-``--against`` every figure that grew by more than its margin is told, and the exit code is 1.
+Counts (bytes, multiplications, kernels that the engine runs, calls of Python functions) are exact. Ratios are
+of CPU times in one process, by turns, and differ by some percent from run to run. With ``--against`` every
+figure that grew by more than its margin is told, and the exit code is 1.
 """
 
 from __future__ import annotations

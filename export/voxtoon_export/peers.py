@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -148,7 +149,6 @@ def _peers(
         "onnxruntime, plain export": lambda: _onnxruntime(_plain_export(network(), inputs), inputs, threads),
         "onnxruntime, our fp32": lambda: _onnxruntime(content(), inputs, threads),
         "OpenVINO, our fp32": lambda: _openvino(content(), inputs, threads),
-        "MNN, our fp32": lambda: _mnn(content(), inputs, threads),
     }
 
 
@@ -193,7 +193,7 @@ def _onnxruntime(content: bytes, inputs: Arrays, threads: int) -> Run:
 
 
 def _openvino(content: bytes, inputs: Arrays, threads: int) -> Run:
-    import openvino  # type: ignore[import-not-found]
+    openvino = import_module("openvino")
 
     core = openvino.Core()
     (value,) = inputs.values()
@@ -201,27 +201,6 @@ def _openvino(content: bytes, inputs: Arrays, threads: int) -> Run:
     model.reshape(list(value.shape))
     compiled = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
     return lambda: list(compiled([value]).values())
-
-
-def _mnn(content: bytes, inputs: Arrays, threads: int) -> Run:
-    import MNN.expr  # type: ignore[import-not-found]
-    import MNN.nn  # type: ignore[import-not-found]
-    from MNN.tools import mnnconvert  # type: ignore[import-not-found]
-
-    (value,) = inputs.values()
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder, "part.onnx"), Path(folder, "part.mnn")
-        source.write_bytes(content)
-        files = ["--modelFile", str(source), "--MNNModel", str(made)]
-        mnnconvert.Tools.mnnconvert(["mnnconvert", "-f", "ONNX", *files, "--bizCode", "voxtoon"])
-        runtime = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": threads},))
-        module = MNN.nn.load_module_from_file(str(made), [], [], runtime_manager=runtime)
-    given = MNN.expr.const(value, list(value.shape), MNN.expr.NCHW)
-
-    def run() -> list[Any]:
-        return [np.array(found.read()) for found in module.forward([given])]
-
-    return run
 
 
 def _front_ends(opened: Opened, warmup_runs: int, runs: int) -> Iterator[PeerResult]:
@@ -232,17 +211,17 @@ def _front_ends(opened: Opened, warmup_runs: int, runs: int) -> Iterator[PeerRes
     clip = tile_clip(opened.golden.audio, clip_samples=spec.clip_samples)
     ways: dict[str, Stage] = {OURS: lambda: clip_front_end(spec).frames(clip)}
     bands = opened.golden.frames.shape[2]
-    window = {"n_fft": 512, "win_length": 400, "hop_length": 160}
     try:
         from librosa import stft
         from librosa.feature import melspectrogram
 
         if opened.golden.frames.shape[-1] == 1:
             ways["librosa melspectrogram"] = lambda: np.log(
-                melspectrogram(y=clip, sr=16_000, n_mels=bands, **window) + 1e-6
+                melspectrogram(y=clip, sr=16_000, n_mels=bands, n_fft=512, win_length=400, hop_length=160)
+                + 1e-6
             )
         else:
-            ways["librosa stft"] = lambda: stft(clip, **window)
+            ways["librosa stft"] = lambda: stft(clip, n_fft=512, win_length=400, hop_length=160)
     except ImportError as error:
         yield PeerResult("front_end", "librosa", None, None, None, str(error))
     times = rounds(ways, warmup_runs=warmup_runs, runs=runs, between=lambda: None)

@@ -25,6 +25,12 @@ PLATFORMS = [f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 26, 27, 28, 31
 ]
 TEST_PACKAGES = ("pytest", "hypothesis")
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+# onnxruntime asks which processors there are: 1.21.0 ends when nobody answers.
+SYS = {
+    **{f"devices/system/cpu/{name}": "0-3\n" for name in ("possible", "present", "online")},
+    "devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+    "class/thermal/thermal_zone0/temp": "48312\n",
+}
 
 Done = subprocess.CompletedProcess[str]
 
@@ -120,6 +126,9 @@ def system(release: str, folder: Path) -> Path:
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
     (root / "etc" / "voxtoon-emulated").touch()
+    for name, text in SYS.items():
+        (root / "sys" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "sys" / name).write_text(text)
     for name in ("site", "checkout"):
         (root / "bound" / name).mkdir(parents=True)
     (root / "bound" / "checkout.path").write_text(str(ROOT))

@@ -27,7 +27,7 @@ from voxtoon.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("VOXTOON_PI_FOLDER", ROOT / "build" / "raspberry_pi"))
 OWN_CODE = ("/bound/checkout/runtime", "/bound/site")
-TESTS = ("power_law", "mel", "resample", "warp", "waveform", "avatar_drawing", "bench_device")
+TESTS = ("mel", "front_end_spec", "avatar_drawing", "bench_device", "bench_conditions")
 BOARDS = [(board, release) for release in raspberry_pi.PYTHONS for board in (PI_4, PI_5)]
 SHORT = Protocol(warmup_runs=1, runs=1, cold_runs=1)
 
@@ -90,7 +90,7 @@ def _use(pi, bundle, folder):
     with loopback_sshd.running(folder, login=pi.login(folder / "login")) as sshd:
         return Outcome(
             pi,
-            tests=pi.run("/bin/sh", "-c", inside, pythonpath=(*OWN_CODE, "/bound/checkout")),
+            tests=pi.run("/bin/bash", "-c", inside, pythonpath=(*OWN_CODE, "/bound/checkout")),
             face=pi.python(*voxtoon, *drawn, "--bundle", "/tmp/bundle.voxtoon", pythonpath=OWN_CODE),
             verified=pi.python(*voxtoon, "verify", "/tmp/bundle.voxtoon", pythonpath=OWN_CODE),
             bench=run(bundle, on=sshd.target, protocol=SHORT, options=Options(ssh_config=sshd.config)),
@@ -98,7 +98,7 @@ def _use(pi, bundle, folder):
 
 
 def test_the_board_is_what_it_says(outcome):
-    done = outcome.pi.run("/bin/sh", "-c", "uname -nm; cat /proc/cpuinfo")
+    done = outcome.pi.run("/bin/bash", "-c", "uname -nm; cat /proc/cpuinfo")
     assert done.stdout.startswith("raspberrypi aarch64\n")
     assert outcome.pi.board.model in done.stdout
 
@@ -126,6 +126,7 @@ def test_a_record_comes_over_ssh(outcome):
     assert record.device.model == outcome.pi.board.model
     assert record.device.processor.architecture == "aarch64"
     assert ("asimddp" in record.device.processor.features) == (outcome.pi.board is PI_5)
+    assert (record.device.governor, record.conditions[-1].temperature_c) == ("ondemand", 48.312)
     assert record.latency["whole"].summary_s.n == 1
     assert list((outcome.pi.root / "tmp").glob("voxtoon-bench-*")) == []
 
