@@ -27,7 +27,7 @@ from voxtoon.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("VOXTOON_PI_FOLDER", ROOT / "build" / "raspberry_pi"))
 OWN_CODE = ("/bound/checkout/runtime", "/bound/site")
-TESTS = ("mel", "avatar_drawing", "bench_device")
+TESTS = ("mel", "front_end_spec", "bench_conditions")
 BOARDS = [(board, release) for release in raspberry_pi.PYTHONS for board in (PI_4, PI_5)]
 SHORT = Protocol(warmup_runs=1, runs=1, cold_runs=1)
 
