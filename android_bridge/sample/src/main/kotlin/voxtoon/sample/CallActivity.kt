@@ -73,7 +73,7 @@ class CallActivity : Activity() {
         view.show(update)
         status.setText(
             when (update.state) {
-                CallState.LISTENING -> R.string.listening
+                CallState.LISTENING, CallState.FAILED -> R.string.listening
                 CallState.DRAFT -> R.string.draft
                 CallState.STABLE -> R.string.settled
             },
