@@ -103,7 +103,7 @@ def write_bundle(place, *, parts=("encoder", "decoder", "face_encoder", "voice_a
         "mean": dict.fromkeys(MEASUREMENTS, 0.0),
         "std": dict.fromkeys(MEASUREMENTS, 1.0),
     }
-    manifest |= {"domain": None, "golden": {}}
+    manifest |= {"domain": None, "golden": {}, "streaming": None}
     manifest["parts"][0]["minimum_frames"] = 1
     valid_bundle.write_folder(place, manifest, files)
     return place

@@ -133,7 +133,9 @@ def test_fully_connected_integers_have_one_scale_since_older_runtimes_take_no_mo
         layer_of(weight): len(weight.quantization.scale) for _, weight in weighted(model, model.subgraphs[0])
     }
     assert scales["trunk_fc"] == scales["texture_fc"] == scales["landmarks_fc1"] == 1
-    assert scales["landmarks_fc2"] == 136  # of floats: any runtime takes as many
+    assert (
+        scales["landmarks_fc2"] == 1
+    )  # of floats, which may have more: but here it makes 136 numbers of few
     assert scales["texture_up1"] == 4 * 4
 
 

@@ -86,7 +86,14 @@ def test_without_portaudio_it_says_what_to_install(streaming_bundle):
 
 def test_the_page_is_served_until_interrupted(streaming_bundle):
     command = [sys.executable, "-m", "voxtoon", "listen", "--web", "--bundle", str(streaming_bundle)]
-    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's background jobs ignore the interrupt, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     url = process.stdout.readline().strip()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#[\w-]{32,}", url)
     with urllib.request.urlopen(url, timeout=30) as page:
