@@ -105,7 +105,7 @@ def test_the_board_is_what_it_says(outcome):
 
 def test_the_tests_of_the_runtime_pass(outcome):
     assert outcome.tests.returncode == 0, outcome.tests.stdout[-2000:] + outcome.tests.stderr[-2000:]
-    assert " passed" in outcome.tests.stdout
+    assert "." * 10 in outcome.tests.stdout, "nothing ran"
 
 
 def test_a_face_is_drawn(outcome):

@@ -183,7 +183,12 @@ def test_ctrl_c_keeps_the_part_and_cleans_the_device(sshd, device_python, tmp_pa
     words = ["bench", "--on", sshd.target, "--python", str(python), "--ssh-config", str(sshd.config)]
     words += ["--runs", "2", "--cold-runs", "1", "--sustained-s", "600", "--json", str(record)]
     child = subprocess.Popen(
-        [sys.executable, "-m", "voxtoon", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "voxtoon", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore the interrupt, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(folder.glob("voxtoon-bench-*/voxtoon")):
