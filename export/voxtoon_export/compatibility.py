@@ -27,8 +27,8 @@ from voxtoon.verification import Check
 
 CONSTRAINTS: Final = {"tflite-runtime": ("numpy<2",)}
 """What a library needs of others and does not declare."""
-ON_APPLE_ONLY: Final = ("coremltools",)
-"""Libraries that run artefacts on Apple's systems and nowhere else."""
+ON_APPLE_ONLY: Final = ("iOS", "macOS", "coremltools")
+"""What runs artefacts on Apple's systems and nowhere else."""
 
 Progress = Callable[[str], None]
 

@@ -50,7 +50,7 @@ def test_runtimes_are_the_oldest_that_all_artefacts_take_and_the_newest(manifest
         artefact("onnx", onnxruntime="1.9"),
         artefact("onnx", onnxruntime="1.20"),
         artefact("litert", ai_edge_litert="1.4", tflite_runtime="2.14"),
-        artefact("coreml", coremltools="9.0"),
+        artefact("coreml", iOS="17", macOS="14", coremltools="9.0"),
     )
     found = declared_runtimes(dataclasses.replace(manifest, artefacts=artefacts))
 
