@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from voxtoon.atomic_file import write_atomically
 from voxtoon.bundle import open_bundle
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_quantize.bundle_parts import float_parts
@@ -32,6 +31,7 @@ from .bench import QUALITY_HEADER, Artefacts, Bench, Table, quality_cells
 from .corrections import corrections
 from .full_size import full_size
 from .fully_connected import fully_connected
+from .page import tell
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "recipes/checkpoints/speech2face-mel-w4.safetensors"
 START, END = "<!-- measured -->", "<!-- end of measured -->"
@@ -185,17 +185,7 @@ def main() -> None:
         )
         onnx_parts = {name: part for name, part in parts.items() if isinstance(part, OnnxPart)}
         bench = Bench(bundle, onnx_parts, audio, Judged.of(bundle, FORMAT, parts, kept))
-        told = []
-        for section in sections(bench, arguments):
-            print(section, flush=True)
-            told.append(section)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(START)
-        _, _, after = rest.partition(END)
-        text = "\n\n".join(told)
-        content = f"{before}{START}\n\n{text}\n\n{END}{after}"
-        write_atomically({arguments.write: content.encode()})
+        tell(sections(bench, arguments), arguments.write, start=START, end=END)
 
 
 def _bundle(arguments: argparse.Namespace, folder: Path) -> Path:

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from voxtoon.atomic_file import write_atomically
 from voxtoon.bundle import Bundle, open_bundle
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.evaluation.split import is_held_out
@@ -37,6 +36,7 @@ from voxtoon_quantize.timing import speed_ratio
 
 from .__main__ import CHECKPOINT, markdown
 from .bench import QUALITY_HEADER, Table, quality_cells
+from .page import tell
 
 START, END = "<!-- measured on phones' formats -->", "<!-- end of measured on phones' formats -->"
 _FC1: Final = (Override("encoder.fc1", "weight_wi4_block32"),)
@@ -190,16 +190,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, open_bundle(_bundle(arguments, Path(folder))) as bundle:
-        told = []
-        for section in sections(bundle, arguments):
-            print(section, flush=True)
-            told.append(section)
-    if arguments.write:
-        page = arguments.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(START)
-        _, _, after = rest.partition(END)
-        text = "\n\n".join(told)
-        write_atomically({arguments.write: f"{before}{START}\n\n{text}\n\n{END}{after}".encode()})
+        tell(sections(bundle, arguments), arguments.write, start=START, end=END)
 
 
 def _bundle(arguments: argparse.Namespace, folder: Path) -> Path:

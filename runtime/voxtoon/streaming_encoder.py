@@ -242,16 +242,10 @@ class StreamingEncoder:
         return array
 
 
-@dataclass(frozen=True)
-class StreamedSession:
-    """Step and head as one session that takes a whole clip, as the encoder does: ``frames`` to ``feature``.
-
-    Whatever runs or checks an encoder can so run or check the two parts in its place.
-    """
+class _OfClips:
+    """What a session made of a step says of itself when it takes whole clips."""
 
     step: Session
-    head: Session
-    spec: StreamingSpec
 
     @property
     def engine(self) -> str:
@@ -267,6 +261,18 @@ class StreamedSession:
     def input_types(self) -> dict[str, DType]:
         """Of a clip."""
         return {"frames": np.dtype(np.float32)}
+
+
+@dataclass(frozen=True)
+class StreamedSession(_OfClips):
+    """Step and head as one session that takes a whole clip, as the encoder does: ``frames`` to ``feature``.
+
+    Whatever runs or checks an encoder can so run or check the two parts in its place.
+    """
+
+    step: Session
+    head: Session
+    spec: StreamingSpec
 
     def stream(self) -> StreamingEncoder:
         """Begin a stream."""
@@ -280,7 +286,7 @@ class StreamedSession:
 
 
 @dataclass(frozen=True)
-class SteppedClip:
+class SteppedClip(_OfClips):
     """A step as a session that takes a whole clip: ``frames`` to ``trunk``, every valid output of every call.
 
     It pushes one frame less than a call takes, so that the frames that wait are as many as they can be.
@@ -288,21 +294,6 @@ class SteppedClip:
 
     step: Session
     spec: StreamingSpec
-
-    @property
-    def engine(self) -> str:
-        """Of the step."""
-        return self.step.engine
-
-    @property
-    def precision(self) -> str:
-        """Of the step."""
-        return self.step.precision
-
-    @property
-    def input_types(self) -> dict[str, DType]:
-        """Of a clip."""
-        return {"frames": np.dtype(np.float32)}
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Stream the clip, [1, n, frequency, channel], from its beginning."""
