@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from voxtoon.golden import frames_of
 from voxtoon.verification import agreement_with, run_part
 
 from .calibration import CalibrationAudio, CalibrationClip
-from .faces import draw
+from .faces import Faces, draw
 from .formats import CalibratedPart, FloatPart, Inputs, QuantizedFormat, size_bytes
 from .gate import judge
-from .quality import Quality, compare
+from .quality import Quality, Truth, compare
 from .recipe import SCHEMES, Recipe
 from .report import INT8, UNVERIFIED, PartReport, RefusedError
 from .sensitivity import LayerError, layer_errors
@@ -65,13 +66,18 @@ class Judged:
     def quality(self, made: Mapping[str, Content]) -> Quality:
         """Hold these artefacts, with float ones for the other parts, against the float ones."""
         lighter = {name: self.format.load(content, precision=INT8) for name, content in made.items()}
-        mixed = {**self.floats, **lighter}
-        described = self.bundle.manifest
-        reference, candidate = (
-            draw(described, sessions["encoder"], sessions.get("decoder"), self.frames)
-            for sessions in (self.floats, mixed)
-        )
-        return compare(reference, candidate, truth_of(self.bundle, [clip.path for clip in self.clips]))
+        return compare(self._float_faces, self._faces({**self.floats, **lighter}), self._truth)
+
+    @cached_property
+    def _float_faces(self) -> Faces:
+        return self._faces(self.floats)
+
+    @cached_property
+    def _truth(self) -> Truth:
+        return truth_of(self.bundle, [clip.path for clip in self.clips])
+
+    def _faces(self, sessions: Mapping[str, Session]) -> Faces:
+        return draw(self.bundle.manifest, sessions["encoder"], sessions.get("decoder"), self.frames)
 
     def parity(self, name: str, content: Content) -> manifest.Parity:
         """Worst agreement of one artefact with the float one, on the same inputs."""

@@ -7,7 +7,7 @@ best for inputs of no structure, turn the feature three times as far (docs/quant
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,10 +36,10 @@ def rank_of(weight: NDArray[Any], share: int) -> int:
     return max(1, outputs * inputs // (share * (outputs + inputs)))
 
 
-def directions_of(
-    model: onnx.ModelProto, layers: Sequence[str], inputs: Sequence[Inputs]
-) -> dict[str, Directions]:
-    """Return the directions of each layer's outputs, orthonormal ``[outputs, outputs]``: the leading first.
+def heard_by(
+    model: onnx.ModelProto, layers: Sequence[str], inputs: Iterable[Inputs]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what each of some fully connected layers is given, ``[rows, inputs]``.
 
     Raises
     ------
@@ -49,19 +49,41 @@ def directions_of(
     from voxtoon.engines.onnx import load
 
     graph = Graph(model)
-    nodes = {layer: _node(graph, layer) for layer in layers}
-    read = [node.input[0] for node in nodes.values()]
-    session = load(with_outputs(model, read).SerializeToString(), precision="fp32", threads=None)
-    runs = [session.run(run) for run in inputs]
-    found = {}
-    for layer, node in nodes.items():
-        heard = np.concatenate([run[node.input[0]].reshape(-1, run[node.input[0]].shape[-1]) for run in runs])
-        weight = np.asarray(graph.tensors[node.input[1]], np.float64)
+    read = {layer: _node(graph, layer).input[0] for layer in layers}
+    inner = [name for name in dict.fromkeys(read.values()) if graph.producer(name) is not None]
+    session = load(with_outputs(model, inner).SerializeToString(), precision="fp32", threads=None)
+    rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in read.values()}
+    for run in inputs:
+        found = {**session.run(run), **run}
+        for name, seen in rows.items():
+            seen.append(found[name].reshape(-1, found[name].shape[-1]))
+    return {layer: np.concatenate(rows[name]) for layer, name in read.items()}
+
+
+def directions_of(model: onnx.ModelProto, layer: str, heard: NDArray[Any]) -> Directions:
+    """Return the directions of a fully connected layer's outputs, the leading first.
+
+    Parameters
+    ----------
+    heard
+        What the layer was given, ``[rows, inputs]``.
+
+    Returns
+    -------
+    array
+        Orthonormal columns ``[outputs, n]``: as many as the smaller side of the weights has.
+    """
+    graph = Graph(model)
+    weight = np.asarray(graph.tensors[_node(graph, layer).input[1]], np.float64)
+    ridge = _RIDGE * np.mean(np.square(heard, dtype=np.float64))
+    if weight.shape[0] <= weight.shape[1]:
         outputs = heard @ weight.T
-        ridge = _RIDGE * np.mean(np.square(heard, dtype=np.float64))
         _, vectors = np.linalg.eigh(outputs.T @ outputs / len(outputs) + ridge * (weight @ weight.T))
-        found[layer] = vectors[:, ::-1]
-    return found
+        return np.asarray(vectors[:, ::-1], np.float64)
+    # Of many more outputs than inputs there are no more directions than inputs.
+    energy = heard.T.astype(np.float64) @ heard / len(heard) + ridge * np.eye(weight.shape[1])
+    left, _, _ = np.linalg.svd(weight @ np.linalg.cholesky(energy), full_matrices=False)
+    return np.asarray(left, np.float64)
 
 
 def with_factors(

@@ -181,7 +181,8 @@ def _quantized(
 ) -> tuple[FormatReport, list[Made]]:
     """Quantize the parts in one format; raises as `quantize` does."""
     tell(f"calibrating {work.format.name}")
-    calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
+    lighter = goal is not None and goal.max_bytes is not None
+    calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard, for_factors=lighter)
     tell("judging on speakers kept apart")
     judged = Judged.of(bundle, work.format, work.parts, kept)
     known = EffectCache(cache, (heard.digest, kept.digest))
@@ -214,6 +215,8 @@ def calibrate_parts(
     parts: Mapping[str, FloatPart],
     recipe: Recipe,
     audio: CalibrationAudio,
+    *,
+    for_factors: bool = False,
 ) -> list[CalibratedPart]:
     """Show recordings to every part: frames to the encoder, and what it made of them to the decoder."""
     encoder = quantized.load(parts["encoder"].content, precision="fp32")
@@ -227,8 +230,9 @@ def calibrate_parts(
             yield run
 
     heard = list(parts)
-    calibrated = [parts["encoder"].calibrate(recipe, frames())]
+    calibrated = [parts["encoder"].calibrate(recipe, frames(), for_factors=for_factors)]
     if not features:  # nothing of the encoder is static
         for _ in frames():
             pass
-    return calibrated + [parts[name].calibrate(recipe, features) for name in heard if name != "encoder"]
+    others = [name for name in heard if name != "encoder"]
+    return calibrated + [parts[name].calibrate(recipe, features, for_factors=for_factors) for name in others]

@@ -48,6 +48,11 @@ class Scheme:
     factors: int | None = None
 
     @property
+    def bits_per_weight(self) -> float:
+        """How much of a file a weight takes: with the scales of blocks, and in factors what they replace."""
+        return self.weight_bits / (self.factors or 1) + (32 / self.block if self.block else 0)
+
+    @property
     def precision(self) -> str:
         """What an artefact is called that has most layers so: int8 only where it multiplies integers."""
         if self.weight_bits > 8:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from voxtoon.errors import CheckError
+from voxtoon.errors import CheckError, InputError
 
-from .formats import CalibratedPart, made_by, size_bytes
+from .formats import CalibratedPart
 from .judging import Judged
-from .layer_effects import EffectCache
-from .recipe import Override, Recipe
-from .timing import run_ms
+from .layer_effects import EffectCache, LayerEffect
+from .quality import Quality
+from .recipe import SCHEMES, Recipe
+from .trials import Trials, with_scheme
 
-_LIGHTEST: Final = "weight_wi4_block32"
 _FASTEST: Final = "static_wi8_ai8"
-_SAFE: Final = "fp32"
-_BEST: Final = "that is the best found; ask for less"
+_EIGHT: Final = 8  # bits: what is not below is no lighter than the default
 
 
 @dataclass(frozen=True)
@@ -53,22 +52,49 @@ def search(
     """Find a recipe that meets a goal.
 
     Layers that the recipe left in float go to integers until it is fast enough. Fully connected layers, which
-    hold most weights, go to four bits, the largest first, until the files are small enough. Then the layers
-    that alone turn the feature most go back to float, the worst first, until it is true enough; a step that
-    makes the files too large or the run too slow is not taken.
+    hold most weights, go to the fewest bits that the format has, the largest first, until the files are small
+    enough; each of them then gets the scheme (blocks, factors, a palette, its own) that turns the feature
+    least, or changes the face least where features are as they were, among those that are small enough too.
+    Then the layers that alone turn the feature most get truer schemes, the worst first, until it is true
+    enough; a step that makes the files too large or the run too slow is not taken.
+
+    Parameters
+    ----------
+    parts
+        Calibrated for factors, if the format has them and the goal is one of bytes.
 
     Raises
     ------
+    InputError
+        A goal of time for a format whose engine is not on this machine.
     CheckError
-        The goal cannot be met so: the nearest that was found is told.
+        The goal cannot be met so: the nearest that was found is told, and how.
     """
-    return _Search(parts, judged, goal, known).found(recipe)
+    if goal.max_ms is not None and not judged.format.timed:
+        raise InputError(
+            f"a goal of time for {judged.format.name}",
+            got=f"{goal.max_ms:g} ms",
+            expected="a format whose speed can be measured on this machine",
+        )
+    return _Search(Trials(parts, judged), goal, known).found(recipe)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A fully connected layer, and how many weights it has."""
+
+    part: str
+    name: str
+    weights: int
+
+    def scheme(self, recipe: Recipe) -> str:
+        """The name of the scheme that a recipe gives it."""
+        return recipe.schemes(self.part, [self.name])[self.name]
 
 
 @dataclass(frozen=True)
 class _Search:
-    parts: Sequence[CalibratedPart]
-    judged: Judged
+    tried: Trials
     goal: Goal
     known: EffectCache
 
@@ -77,98 +103,159 @@ class _Search:
         for part, layer, scheme in self._slow(recipe):
             if self._fast(recipe):
                 break
-            recipe = _with(recipe, part, layer, _FASTEST)
+            recipe = with_scheme(recipe, part, layer, _FASTEST)
             steps.append(f"{part}.{layer}: {_FASTEST}, the run took too long and it was {scheme}")
-        for part, layer, weights in self._largest_fully_connected():
-            if self._fits(recipe):
-                break
-            recipe = _with(recipe, part, layer, _LIGHTEST)
-            steps.append(
-                f"{part}.{layer}: {_LIGHTEST}, the files were too large and it has {weights:,} weights"
-            )
-        self._check_size(recipe)
+        recipe = self._lighter(recipe, steps)
         self._check_time(recipe)
         if self.goal.max_angle_deg is not None:
             recipe = self._truer(recipe, self.goal.max_angle_deg, steps)
         return Found(recipe, tuple(steps))
 
-    def _truer(self, recipe: Recipe, max_angle_deg: float, steps: list[str]) -> Recipe:
-        """Give layers back to float, the worst first; tells of each in steps."""
-        angle = self._angle(recipe)
-        effects = [] if angle <= max_angle_deg else list(self.known.effects(self.parts, recipe, self.judged))
-        for effect in sorted(effects, key=lambda item: -item.quality.angle_mean_deg):
-            if angle <= max_angle_deg:
-                break
-            safer = _with(recipe, effect.part, effect.layer, _SAFE)
-            if not self._fits(safer) or not self._fast(safer):
-                continue
-            nearer = self._angle(safer)
-            if nearer < angle:
-                alone = f"alone it turned the feature by {effect.quality.angle_mean_deg:.2f} degrees"
-                steps.append(f"{effect.part}.{effect.layer}: {_SAFE}, {alone}")
-                recipe, angle = safer, nearer
-        if angle > max_angle_deg:
-            raise CheckError(
-                "the goal cannot be met: mean angle of the feature",
-                got=f"{angle:.3g} degrees at {self._bytes(recipe):,} bytes",
-                expected=f"at most {max_angle_deg:g}",
-                hint=_BEST,
-            )
-        return recipe
-
     def _slow(self, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         """Layers with another scheme than the fastest, in order, and that scheme."""
-        for part in self.parts:
+        for part in self.tried.parts:
             for layer, scheme in recipe.schemes(part.part.name, part.part.layers).items():
                 if scheme != _FASTEST:
                     yield part.part.name, layer, scheme
 
-    def _largest_fully_connected(self) -> Iterator[tuple[str, str, int]]:
+    def _lighter(self, recipe: Recipe, steps: list[str]) -> Recipe:
+        """Give fully connected layers fewer bits until the files are small enough; tells of each in steps."""
+        given = recipe
+        changed = []
+        for layer in self._largest_fully_connected():
+            if self._fits(recipe):
+                break
+            lightest = next(self._with_fewer_bits(recipe, layer), recipe)
+            if self.tried.size_bytes(lightest) < self.tried.size_bytes(recipe):
+                recipe = lightest
+                changed.append(layer)
+        self._check_size(recipe)
+        for layer in changed:  # they have the fewest bits, which may be fewer than are needed
+            recipe = self._truest(recipe, layer, layer.scheme(given), steps)
+        return recipe
+
+    def _truest(self, recipe: Recipe, layer: _Layer, before: str, steps: list[str]) -> Recipe:
+        """Give a layer, of its scheme before and those of fewer bits, the one that changes the face least."""
+        unchanged = with_scheme(recipe, layer.part, layer.name, before)
+        found = {}
+        for candidate in (unchanged, *self._with_fewer_bits(unchanged, layer)):
+            if self._fits(candidate) and self._fast(candidate):
+                found[layer.scheme(candidate)] = candidate, self.tried.quality(candidate)
+        if not found:
+            return recipe
+        best = min(found, key=lambda scheme: _error(found[scheme][1]))
+        if best != before:
+            reason = f"the files were too large and it has {layer.weights:,} weights"
+            compared = _compared(best, {scheme: quality for scheme, (_, quality) in found.items()})
+            steps.append(f"{layer.part}.{layer.name}: {best}, {reason}; {compared}")
+        return found[best][0]
+
+    def _with_fewer_bits(self, recipe: Recipe, layer: _Layer) -> Iterator[Recipe]:
+        """Recipes with another scheme for a layer, the fewest bits first, that the format can do."""
+        bits = min(SCHEMES[layer.scheme(recipe)].bits_per_weight, _EIGHT)
+        schemes = self.tried.judged.format.schemes
+        for name in sorted(schemes, key=lambda name: SCHEMES[name].bits_per_weight):
+            changed = with_scheme(recipe, layer.part, layer.name, name)
+            if SCHEMES[name].bits_per_weight < bits and self.tried.possible(changed):
+                yield changed
+
+    def _largest_fully_connected(self) -> list[_Layer]:
         found = [
-            (part.part.name, layer, weights)
-            for part in self.parts
+            _Layer(part.part.name, layer, weights)
+            for part in self.tried.parts
             for layer, weights in part.part.fully_connected.items()
         ]
-        yield from sorted(found, key=lambda item: -item[2])
+        return sorted(found, key=lambda item: -item.weights)
 
-    def _bytes(self, recipe: Recipe) -> int:
-        return sum(map(size_bytes, made_by(recipe, self.parts).values()))
+    def _truer(self, recipe: Recipe, max_angle_deg: float, steps: list[str]) -> Recipe:
+        """Give layers more bits, those that turn the feature most first; tells of each in steps."""
+        angle, parts = self.tried.quality(recipe).angle_mean_deg, self.tried.parts
+        enough = angle <= max_angle_deg
+        effects = [] if enough else list(self.known.effects(parts, recipe, self.tried.judged))
+        for effect in sorted(effects, key=lambda item: -item.quality.angle_mean_deg):
+            if angle <= max_angle_deg:
+                break
+            for safer in self._with_more_bits(recipe, effect):
+                if not self._fits(safer) or not self._fast(safer):
+                    continue
+                nearer = self.tried.quality(safer).angle_mean_deg
+                if nearer < angle:
+                    scheme = safer.overrides[-1].scheme
+                    alone = f"alone it turned the feature by {effect.quality.angle_mean_deg:.2f} degrees"
+                    steps.append(f"{effect.part}.{effect.layer}: {scheme}, {alone}")
+                    recipe, angle = safer, nearer
+                break
+        if angle > max_angle_deg:
+            raise _missed(
+                "mean angle of the feature",
+                got=f"{angle:.3g} degrees at {self.tried.size_bytes(recipe):,} bytes",
+                expected=f"at most {max_angle_deg:g}",
+                best=recipe,
+            )
+        return recipe
+
+    def _with_more_bits(self, recipe: Recipe, effect: LayerEffect) -> Iterator[Recipe]:
+        """Recipes with a scheme for a layer that rounds less, the truest first, that the format can do."""
+
+        def rank(name: str) -> tuple[float, bool, bool]:
+            scheme = SCHEMES[name]
+            return scheme.bits_per_weight, scheme.activations == "float", not scheme.palette
+
+        more = [name for name in self.tried.judged.format.schemes if rank(name) > rank(effect.scheme)]
+        for name in sorted(more, key=rank, reverse=True):
+            changed = with_scheme(recipe, effect.part, effect.layer, name)
+            if SCHEMES[name].activations == "float" and self.tried.possible(changed):
+                yield changed
 
     def _fits(self, recipe: Recipe) -> bool:
-        return self.goal.max_bytes is None or self._bytes(recipe) <= self.goal.max_bytes
+        return self.goal.max_bytes is None or self.tried.size_bytes(recipe) <= self.goal.max_bytes
 
     def _check_size(self, recipe: Recipe) -> None:
         if not self._fits(recipe):
-            raise CheckError(
-                "the goal cannot be met: bytes of the quantized files",
-                got=f"{self._bytes(recipe):,}",
+            raise _missed(
+                "bytes of the quantized files",
+                got=f"{self.tried.size_bytes(recipe):,}",
                 expected=f"at most {self.goal.max_bytes:,}",
-                hint=_BEST,
+                best=recipe,
             )
-
-    def _ms(self, recipe: Recipe) -> float:
-        return sum(
-            run_ms(self.judged.format.load(content, precision="int8"), self.judged.inputs[name][0])
-            for name, content in made_by(recipe, self.parts).items()
-        )
 
     def _fast(self, recipe: Recipe) -> bool:
-        return self.goal.max_ms is None or self._ms(recipe) <= self.goal.max_ms
+        return self.goal.max_ms is None or self.tried.ms(recipe) <= self.goal.max_ms
 
     def _check_time(self, recipe: Recipe) -> None:
-        if self.goal.max_ms is not None and (took_ms := self._ms(recipe)) > self.goal.max_ms:
-            raise CheckError(
-                "the goal cannot be met: milliseconds of one run",
+        if self.goal.max_ms is not None and (took_ms := self.tried.ms(recipe)) > self.goal.max_ms:
+            raise _missed(
+                "milliseconds of one run",
                 got=f"{took_ms:.3g}",
                 expected=f"at most {self.goal.max_ms:g}",
-                hint=_BEST,
+                best=recipe,
             )
 
-    def _angle(self, recipe: Recipe) -> float:
-        return self.judged.quality(made_by(recipe, self.parts)).angle_mean_deg
+
+def _error(found: Quality) -> tuple[float, float]:
+    """The larger the worse: by the feature, or, where a decoder makes the difference, by the face."""
+    return found.angle_mean_deg, -(found.psnr_db or 0.0)
 
 
-def _with(recipe: Recipe, part: str, layer: str, scheme: str) -> Recipe:
-    where = f"{part}.{layer}"
-    kept = tuple(override for override in recipe.overrides if override.where != where)
-    return replace(recipe, overrides=(*kept, Override(where, scheme)))
+def _compared(best: str, judged: Mapping[str, Quality]) -> str:
+    """What the best of some schemes comes to, and what the others would."""
+
+    def figures(name: str) -> str:
+        found = judged[name]
+        face = "" if found.psnr_db is None else f", {found.psnr_db:.1f} dB"
+        return f"{found.angle_mean_deg:.2f} degrees{face}"
+
+    others = [f"{name} {figures(name)}" for name in judged if name != best]
+    beside = f" (would be too: {'; '.join(others)})" if others else ""
+    return f"the truest that is small enough, {figures(best)}{beside}"
+
+
+def _missed(what: str, *, got: str, expected: str, best: Recipe) -> CheckError:
+    layers = " ".join(f"{override.where}={override.scheme}" for override in best.overrides)
+    how = f"{best.scheme} with --layer {layers}" if layers else best.scheme
+    return CheckError(
+        f"the goal cannot be met: {what}",
+        got=got,
+        expected=expected,
+        hint=f"that is the best found, {how}; ask for less",
+    )

@@ -55,6 +55,50 @@ def test_allowed_it_is_kept_under_another_name(allowed):
     assert all(item.file == f"{item.part}.{item.precision}.onnx" for item in kept)
 
 
+@pytest.mark.parametrize("name", ["onnx", "litert"])
+def test_what_is_unverified_is_verified_inspected_and_run_like_the_rest(
+    tiny_bundle, mobile_bundle, voices, tmp_path, capsys, name
+):
+    """It missed a gate; that it computes elsewhere what it did here can be checked all the same."""
+    from voxtoon.cli import main
+
+    if name == "litert":
+        pytest.importorskip("ai_edge_quantizer", reason="quantizing LiteRT needs voxtoon[export]")
+    source = {"onnx": tiny_bundle, "litert": mobile_bundle}[name]
+    bundle, face = str(tmp_path / "int8.voxtoon"), tmp_path / "face.svg"
+    words = [
+        "--calibrate",
+        str(voices),
+        "--clips",
+        "4",
+        "--judged",
+        "3",
+        "--to",
+        name,
+        "--allow",
+        "-o",
+        bundle,
+    ]
+    assert main(["quantize", str(source), *words]) == 0
+    capsys.readouterr()
+
+    assert main(["verify", bundle, "--json"]) == 0
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    precision = "int8-unverified"
+    ours = [check for check in checks if (check["format"], check["precision"]) == (name, precision)]
+    assert {"encoder", "decoder"} <= {check["part"] for check in ours}
+
+    assert main(["inspect", bundle, "--json"]) == 0
+    artefacts = json.loads(capsys.readouterr().out)["artefacts"]
+    kept = [item for item in artefacts if (item["format"], item["precision"]) == (name, precision)]
+    assert {item["part"] for item in kept} == {"encoder", "decoder"}
+
+    voice = str(sorted(voices.iterdir())[0])
+    run = ["face", voice, "--bundle", bundle, "--engine", name, "--precision", precision, "-o", str(face)]
+    assert main(run) == 0
+    assert face.read_text().startswith("<svg")
+
+
 def test_the_manifest_tells_recipe_parity_and_quality(allowed):
     with voxtoon.open_bundle(allowed.bundle) as bundle:
         (encoder,) = (

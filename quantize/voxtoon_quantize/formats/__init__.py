@@ -42,8 +42,16 @@ class FloatPart(Protocol):
     def fully_connected(self) -> Mapping[str, int]:
         """How many weights each fully connected layer has."""
 
-    def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedPart:
-        """See what values the tensors take that the recipe quantizes; no input is asked for without need."""
+    def calibrate(
+        self, recipe: Recipe, inputs: Iterable[Inputs], *, for_factors: bool = False
+    ) -> CalibratedPart:
+        """See what values the tensors take that the recipe quantizes; no input is asked for without need.
+
+        Parameters
+        ----------
+        for_factors
+            Whether any fully connected layer may be made factors of afterwards; the recipe's always may.
+        """
 
 
 class CalibratedPart(Protocol):

@@ -104,8 +104,10 @@ class CoreMLPart:
             if item.op_type == "linear"
         }
 
-    def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedCoreMLPart:
-        """As `FloatPart.calibrate`."""
+    def calibrate(
+        self, recipe: Recipe, inputs: Iterable[Inputs], *, for_factors: bool = False
+    ) -> CalibratedCoreMLPart:
+        """As `FloatPart.calibrate`; this format has no factors."""
         program = self.program(recipe)
         values = observed(program.operations, _static(recipe.schemes(self.name, self.layers)))
         return CalibratedCoreMLPart(self, _collect(program.files, values, inputs) if values else {})

@@ -63,8 +63,10 @@ class LitertPart:
         """As `FloatPart.fully_connected`."""
         return {layer: size for layer, (what, size) in self._weights.items() if what == FULLY_CONNECTED}
 
-    def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedLitertPart:
-        """As `FloatPart.calibrate`."""
+    def calibrate(
+        self, recipe: Recipe, inputs: Iterable[Inputs], *, for_factors: bool = False
+    ) -> CalibratedLitertPart:
+        """As `FloatPart.calibrate`; this format has no factors."""
         plan = list(planned(self.model, recipe.schemes(self.name, self.layers)))
         tensors = sorted(observed(self.model, plan))  # all: with fewer static layers others begin a grid
         return CalibratedLitertPart(self, collect(self.content, tensors, inputs) if tensors else {})

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from voxtoon.errors import CheckError
 from voxtoon_export.lowering import Content
 
 from ..graph import Graph, layer_name, layer_names
 from ..histogram import Histogram
 from ..observers import OBSERVERS, Range
 from ..onnx_audit import audit
-from ..onnx_factors import INNER, Directions, directions_of, with_factors
+from ..onnx_factors import INNER, Directions, directions_of, heard_by, with_factors
 from ..onnx_static import observed, quantized, squashed
 from ..onnx_weights import with_light_weights
 from ..ranges import collect
@@ -64,17 +68,20 @@ class OnnxPart:
             if (layer := layer_name(graph, node)) is not None
         }
 
-    def calibrate(self, recipe: Recipe, inputs: Iterable[Inputs]) -> CalibratedOnnxPart:
+    def calibrate(
+        self, recipe: Recipe, inputs: Iterable[Inputs], *, for_factors: bool = False
+    ) -> CalibratedOnnxPart:
         """As `FloatPart.calibrate`."""
         schemes = recipe.schemes(self.name, self.layers)
-        directions: dict[str, Directions] = {}
-        if factored := _factored(schemes):
+        factored = _factored(schemes)
+        heard: dict[str, NDArray[np.float32]] = {}
+        if wanted := list(self.fully_connected if for_factors else factored):
             inputs = list(inputs)
-            directions = directions_of(self.rewritten, list(factored), inputs)
-        model = with_factors(self.rewritten, factored, directions)
+            heard = heard_by(self.rewritten, wanted, inputs)
+        calibrated = CalibratedOnnxPart(self, {}, heard)
+        model = calibrated.floats(factored)
         tensors = observed(model, _static(_as_factors(schemes)))
-        seen = collect(model, tensors, inputs) if tensors else {}
-        return CalibratedOnnxPart(self, seen, directions)
+        return replace(calibrated, seen=collect(model, tensors, inputs)) if tensors else calibrated
 
 
 @dataclass(frozen=True)
@@ -83,17 +90,18 @@ class CalibratedOnnxPart:
 
     Attributes
     ----------
-    directions
-        Of the layers that the recipe makes factors of.
+    heard
+        What those layers were given that can be made factors of.
     """
 
     part: OnnxPart
     seen: Mapping[str, Histogram]
-    directions: Mapping[str, Directions]
+    heard: Mapping[str, NDArray[np.float32]]
+    _directions: dict[str, Directions] = field(default_factory=dict, compare=False, repr=False)
 
     def quantize(self, schemes: Mapping[str, str], recipe: Recipe) -> bytes:
         """As `CalibratedPart.quantize`."""
-        floats = with_factors(self.part.rewritten, _factored(schemes), self.directions)
+        floats = self.floats(_factored(schemes))
         schemes = _as_factors(schemes)
         static = _static(schemes)
         model = with_light_weights(floats, schemes)
@@ -107,6 +115,16 @@ class CalibratedOnnxPart:
             model = quantized(model, ranges, layers=static, activation=TARGETS[recipe.target])
         content: bytes = model.SerializeToString(deterministic=True)
         return content
+
+    def floats(self, factored: Mapping[str, int]) -> onnx.ModelProto:
+        """Return the rewritten part with factors, of these shares of the weights, in the place of layers."""
+        if missing := [layer for layer in factored if layer not in self.heard]:
+            raise CheckError(
+                f"factors of {self.part.name}.{missing[0]}", expected="a layer that was calibrated for it"
+            )
+        for layer in factored.keys() - self._directions:  # kept: of a wide layer they take seconds
+            self._directions[layer] = directions_of(self.part.rewritten, layer, self.heard[layer])
+        return with_factors(self.part.rewritten, factored, self._directions)
 
 
 def _factored(schemes: Mapping[str, str]) -> dict[str, int]:
