@@ -2,9 +2,11 @@
 
 ``python -m benchmarks.history --json F [--against OLD] [--rounds N]``
 
-Counts (bytes, multiplications, kernels that the engine runs, calls of Python functions) are exact. Ratios are
-of CPU times in one process, by turns, and differ by some percent from run to run. With ``--against`` every
-figure that grew by more than its margin is told, and the exit code is 1.
+Sizes (bytes, multiplications) are the model's own. Counts (kernels that the engine runs, calls of Python
+functions) are exact with the same packages, and compared with those only. Shares are of CPU times in one
+process, by turns: they differ by some percent from run to run, and are compared on the same processor only.
+With ``--against`` every figure that grew by more than its margin is told; for a size or a count the exit
+code is 1. ``benchmarks/history.json`` is what CI compares with: a change that is meant replaces it.
 """
 
 from __future__ import annotations
@@ -13,19 +15,38 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from voxtoon import __version__
+from voxtoon.atomic_file import write_atomically
+from voxtoon.bench.device import describe_device, describe_software
 from voxtoon.bench.record import Settings
 from voxtoon.bench.stages import WHOLE, Opened, Stage, example_inputs, runtime_parts, stages
 from voxtoon.bundle import open_bundle
 from voxtoon.golden import Golden
 
-COUNT_MARGIN: Final = 1.02
-RATIO_MARGIN: Final = 1.25
+MARGINS: Final = {"sizes": 1.02, "counts": 1.02, "shares": 1.25}
+_NEEDS_THE_SAME: Final = {"sizes": (), "counts": ("software",), "shares": ("software", "processor")}
+_FAILING: Final = ("sizes", "counts")
+
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A figure that is larger than it was by more than its margin."""
+
+    kind: str
+    name: str
+    before: float
+    now: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before:.6g} -> {self.now:.6g}, {self.now / self.before:.2f}x"
 
 
 def python_calls(stage: Stage) -> int:
@@ -44,40 +65,52 @@ def python_calls(stage: Stage) -> int:
     return count
 
 
-def figures(*, rounds: int) -> dict[str, dict[str, float]]:
-    """Return the counts and the ratios of the embedded bundle on one thread."""
+def figures(*, rounds: int) -> dict[str, Any]:
+    """Return sizes, counts and shares of the embedded bundle on one thread, and what they were taken with."""
+    software = describe_software()
     with open_bundle() as bundle:
         opened = Opened(bundle, Settings(threads=1), Golden(bundle))
         ways = stages(opened)
+        sizes: dict[str, float] = {}
         counts: dict[str, float] = {}
         for part in runtime_parts(bundle.manifest):
             spec, artefact = opened.choice(part)
             content = bundle.read(artefact.file)
-            counts[f"{part}: bytes"] = len(content)
+            sizes[f"{part}: bytes"] = len(content)
             macs = bundle.manifest.part(part).macs_per_clip
             if macs is not None:
-                counts[f"{part}: multiplications"] = macs
+                sizes[f"{part}: multiplications"] = macs
             if spec.kernels is not None:
                 inputs = example_inputs(bundle.manifest, part, opened.golden.frames)
                 counts[f"{part}: kernels"] = sum(spec.kernels(content, inputs).values())
         for stage in ways.values():
             stage()  # what is made once is made
         counts |= {f"{name}: calls": python_calls(stage) for name, stage in ways.items()}
-        return {"counts": counts, "ratios": _ratios(ways, rounds)}
+        return {
+            "processor": describe_device().processor.model,
+            "software": {"python": software.python, **software.packages},
+            "sizes": sizes,
+            "counts": counts,
+            "shares": _shares(ways, rounds),
+        }
 
 
-def compare(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """Return what grew by more than its margin, in words."""
-    grown = []
-    for kind, margin in (("counts", COUNT_MARGIN), ("ratios", RATIO_MARGIN)):
-        for name, value in now[kind].items():
-            old = before[kind].get(name)
-            if old and value > margin * old:
-                grown.append(f"{name}: {old:.6g} -> {value:.6g}, {value / old:.2f}x")
-    return grown
+def compare(now: Figures, before: Figures) -> list[Growth]:
+    """Return what grew by more than its margin, of what can be compared."""
+    return [
+        Growth(kind, name, before[kind][name], value)
+        for kind in comparable(now, before)
+        for name, value in now[kind].items()
+        if before[kind].get(name) and value > MARGINS[kind] * before[kind][name]
+    ]
 
 
-def _ratios(ways: dict[str, Stage], rounds: int) -> dict[str, float]:
+def comparable(now: Figures, before: Figures) -> list[str]:
+    """Return the kinds of figures that were taken alike."""
+    return [kind for kind, same in _NEEDS_THE_SAME.items() if all(now[name] == before[name] for name in same)]
+
+
+def _shares(ways: dict[str, Stage], rounds: int) -> dict[str, float]:
     """Share of each stage in the whole way, of the least CPU times; the machine's speed cancels out."""
     least = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
@@ -97,16 +130,25 @@ def main() -> int:
     parser.add_argument("--against", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
     arguments = parser.parse_args()
-    now: dict[str, Any] = {"version": __version__, **figures(rounds=arguments.rounds)}
+    before = json.loads(arguments.against.read_text()) if arguments.against else None
+    now = figures(rounds=arguments.rounds)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(now, indent=1) + "\n")
-    for kind in ("counts", "ratios"):
+    write_atomically({arguments.json: (json.dumps(now, indent=1) + "\n").encode()})
+    for kind in MARGINS:
         for name, value in now[kind].items():
             print(f"{name:<32}{value:>16,.10g}")
-    grown = compare(now, json.loads(arguments.against.read_text())) if arguments.against else []
-    for line in grown:
-        print(f"grew: {line}")
-    return 1 if grown else 0
+    return 0 if before is None else _tell(now, before, arguments.against)
+
+
+def _tell(now: Figures, before: Figures, against: Path) -> int:
+    alike = comparable(now, before)
+    print(f"compared with {against}: {', '.join(alike)}")
+    for kind in MARGINS.keys() - alike:
+        print(f"not compared: {kind}, which were taken with another {' or '.join(_NEEDS_THE_SAME[kind])}")
+    grown = compare(now, before)
+    for growth in grown:
+        print(f"grew: {growth}")
+    return 1 if any(growth.kind in _FAILING for growth in grown) else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import markdown, tell
 from voxtoon.bundle import open_bundle
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_quantize.bundle_parts import float_parts
@@ -31,7 +32,6 @@ from .bench import QUALITY_HEADER, Artefacts, Bench, Table, quality_cells
 from .corrections import corrections
 from .full_size import full_size
 from .fully_connected import fully_connected
-from .page import tell
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "recipes/checkpoints/speech2face-mel-w4.safetensors"
 START, END = "<!-- measured -->", "<!-- end of measured -->"
@@ -126,12 +126,6 @@ def _dynamic(source: Path, made: Path, inputs: Sequence[Inputs]) -> None:
     from onnxruntime.quantization import quantize_dynamic
 
     quantize_dynamic(source, made)
-
-
-def markdown(rows: Table) -> str:
-    """A table; its first row is the header."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def sensitivity(bench: Bench) -> Table:

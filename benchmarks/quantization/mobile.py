@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.page import markdown, tell
 from voxtoon.bundle import Bundle, open_bundle
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.evaluation.split import is_held_out
@@ -34,9 +35,8 @@ from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.timing import speed_ratio
 
-from .__main__ import CHECKPOINT, markdown
+from .__main__ import CHECKPOINT
 from .bench import QUALITY_HEADER, Table, quality_cells
-from .page import tell
 
 START, END = "<!-- measured on phones' formats -->", "<!-- end of measured on phones' formats -->"
 _FC1: Final = (Override("encoder.fc1", "weight_wi4_block32"),)

@@ -3,16 +3,22 @@
 Nothing of a root is configured or run while it is made, so that takes seconds; `pi-run` runs commands in it
 as if on the board, children, ``/proc/cpuinfo`` and host name included. What a program computes there is
 what it computes on the board. How long it takes says nothing.
+
+``python tests/devices/raspberry_pi.py`` makes all systems from nothing and says how long that took.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,12 +167,15 @@ def runtime_packages() -> list[str]:
     return re.findall(r'"([^"]+)"', found.group(1))
 
 
-def build(release: str, folder: Path) -> Path:
-    """Make a root with the runtime's packages beside it."""
-    root = system(release, folder)
-    site = wheels(release, folder, "site", [*runtime_packages(), *TEST_PACKAGES])
-    (root / "bound" / "site.path").write_text(str(site))
-    return root
+def build(folder: Path) -> dict[str, Path]:
+    """Make the roots of all releases with the runtime's packages beside them, two downloads at a time."""
+    packages = [*runtime_packages(), *TEST_PACKAGES]
+    with ThreadPoolExecutor(2) as pool:
+        sites = [pool.submit(wheels, release, folder, "site", packages) for release in PYTHONS]
+        roots = {release: pool.submit(system, release, folder) for release in PYTHONS}
+        for root, site in zip(roots.values(), sites, strict=True):
+            (root.result() / "bound" / "site.path").write_text(str(site.result()))
+    return {release: root.result() for release, root in roots.items()}
 
 
 def board(root: Path, board: Board, folder: Path) -> Pi:
@@ -177,3 +186,23 @@ def board(root: Path, board: Board, folder: Path) -> Pi:
     (own / "etc" / "cpuinfo").unlink(missing_ok=True)
     (own / "etc" / "cpuinfo").write_text(board.cpuinfo)
     return Pi(board, own)
+
+
+def main() -> None:
+    """Make every system in a new folder; tell the seconds, and those of processors, and take it away."""
+    reason = missing()
+    if reason is not None:
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        build(Path(folder))
+        took_s = time.monotonic() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        f"{' and '.join(PYTHONS)} from nothing: {took_s:.0f} s, "
+        f"{used.ru_utime + used.ru_stime:.0f} s of processor time"
+    )
+
+
+if __name__ == "__main__":
+    main()

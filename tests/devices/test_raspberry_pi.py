@@ -45,16 +45,14 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def systems():
-    """The Debian releases with the runtime's packages, made side by side."""
+    """The Debian releases with the runtime's packages."""
     reason = raspberry_pi.missing() or (None if loopback_sshd.SSHD else loopback_sshd.REASON)
     if reason is not None:
         pytest.skip(reason)
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            roots = list(pool.map(lambda name: raspberry_pi.build(name, FOLDER), raspberry_pi.PYTHONS))
-        except RuntimeError as error:
-            pytest.skip(str(error))
-    return dict(zip(raspberry_pi.PYTHONS, roots, strict=True))
+    try:
+        return raspberry_pi.build(FOLDER)
+    except RuntimeError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

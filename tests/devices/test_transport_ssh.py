@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 
+from tests.runtime.conftest import rewritten
 from voxtoon.bench.host import run
 from voxtoon.bench.record import Protocol
 from voxtoon.bench.transports import Options
@@ -175,6 +177,45 @@ def test_a_lost_connection_leaves_a_part_of_the_record_and_nothing_there(sshd, d
     assert done.record.latency["whole"].summary_s.n == 2
     assert done.record.sustained is None
     assert eventually_empty(folder)
+
+
+def test_a_device_that_said_it_throttles_and_is_gone_may_have_switched_itself_off(
+    sshd, device_python, tmp_path
+):
+    tool = tmp_path / "vcgencmd"
+    tool.write_text("#!/bin/sh\necho throttled=0x5\n")
+    tool.chmod(0o755)
+    python, _ = device_python(before=f'export PATH="{tmp_path}:$PATH"')
+
+    def progress(words):
+        if words == "measuring without a pause":
+            sshd.cut_connections()
+
+    options = Options(python=str(python), ssh_config=sshd.config)
+    protocol = Protocol(warmup_runs=1, runs=1, cold_runs=1, sustained_s=600)
+    done = run(DEFAULT_BUNDLE, on=sshd.target, protocol=protocol, options=options, progress=progress)
+    assert "s into the run it said: under-voltage, throttled" in str(done.error)
+    assert "it may have switched itself off: give it a better supply or cooling" in str(done.error)
+    assert done.record.problem == str(done.error)
+
+
+def test_an_artefact_that_is_too_new_for_the_device_is_named_with_what_it_needs(
+    sshd, device_python, tmp_path
+):
+    folder = tmp_path / "new.voxtoon"
+    with zipfile.ZipFile(DEFAULT_BUNDLE) as bundle:
+        bundle.extractall(folder)
+
+    def ask_for_more(manifest):
+        for artefact in manifest["artefacts"]:
+            artefact["minimum_runtime"] = {"onnxruntime": "99.0"}
+
+    python, kept = device_python()
+    done = measure(sshd, python, bundle=rewritten(folder, ask_for_more))
+    assert f"{sshd.target}: " in str(done.error)
+    assert "onnxruntime is too old for " in str(done.error)
+    assert "expected 99.0 or later" in str(done.error)
+    assert list(kept.iterdir()) == []
 
 
 def test_ctrl_c_keeps_the_part_and_cleans_the_device(sshd, device_python, tmp_path):

@@ -9,6 +9,8 @@ import pytest
 
 import voxtoon
 from voxtoon.audio import read_audio
+from voxtoon.bench.host import run
+from voxtoon.bench.record import Protocol
 from voxtoon.errors import CheckError, InputError
 from voxtoon.verification import verify
 from voxtoon_export import exporter
@@ -103,6 +105,20 @@ def test_the_runtime_draws_a_face_with_it(report):
 def streamed_only(tiny_checkpoint, tmp_path_factory):
     output = tmp_path_factory.mktemp("exported") / "only.voxtoon"
     return exporter.export(tiny_checkpoint, output=output, streaming="only")
+
+
+def test_a_bundle_of_step_and_head_is_measured_as_any_other(streamed_only):
+    done = run(streamed_only.bundle, protocol=Protocol(warmup_runs=1, runs=1, cold_runs=1))
+
+    assert done.error is None
+    assert done.record.accurate
+    assert [used.part for used in done.record.artefacts] == [
+        "decoder",
+        "encoder_step",
+        "head",
+        "voice_activity",
+    ]
+    assert {"encoder", "step", "whole"} <= done.record.latency.keys()
 
 
 def test_the_manifest_tells_how_step_and_head_are_run(report):

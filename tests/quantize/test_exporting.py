@@ -1,5 +1,7 @@
 """`voxtoon export --precision int8`: a bundle that holds nothing but what was asked for."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,10 @@ import pytest
 
 import voxtoon
 from voxtoon.audio import read_audio
+from voxtoon.bench.host import candidates
+from voxtoon.bench.record import Protocol
+from voxtoon.bench.transports import Options
+from voxtoon.bench.tune import Limits, choose, write
 from voxtoon.cli import main
 from voxtoon.errors import InputError
 from voxtoon.verification import verify
@@ -32,6 +38,13 @@ def made(voices, tmp_path_factory):
         precisions=["fp32", "int8"],
     )
     return exported, quantized
+
+
+@pytest.fixture(scope="module")
+def tried(made):
+    """What ``bench --tune`` measures of both precisions here, and what tells this device apart."""
+    protocol = Protocol(warmup_runs=1, runs=5)
+    return candidates(made[1].bundle, on="local", protocol=protocol, options=Options())
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +76,32 @@ def test_int8_draws_the_same_face(made):
         ]
     assert np.abs(faces[0].image - faces[1].image).mean() < 0.02
     np.testing.assert_array_equal(faces[1].image, faces[2].image)
+
+
+def test_tuning_takes_what_was_measured_to_be_fastest_whichever_it_is(tried):
+    _, found = tried
+    chosen = choose(found, Limits())
+    for part in ("encoder", "decoder"):
+        seconds = {(c.precision, c.threads): c.p50_s for c in found if c.part == part}
+        assert {precision for precision, _ in seconds} == {"fp32", "int8"}
+        assert chosen[part].p50_s <= 1.03 * min(seconds.values())
+
+
+@pytest.mark.parametrize(("slow", "other"), [("int8", "fp32"), ("fp32", "int8")])
+def test_where_one_precision_is_slow_the_other_is_chosen_and_auto_follows(made, tried, slow, other, tmp_path):
+    bundle_path = shutil.copy(made[1].bundle, tmp_path / "tuned.voxtoon")
+    device, found = tried
+    elsewhere = [replace(c, p50_s=10 * c.p50_s) if c.precision == slow else c for c in found]
+    audio = read_audio(SAMPLE)
+    with voxtoon.open_bundle(bundle_path) as bundle:
+        write(bundle_path, bundle.manifest, device, choose(elsewhere, Limits()))
+    with voxtoon.open_bundle(bundle_path) as bundle:
+        assert {bundle.session(part).precision for part in ("encoder", "decoder")} == {other}
+        auto, chosen = (
+            bundle.pipeline(precision=name).reconstruct(audio.samples, sample_rate=audio.sample_rate_hz)
+            for name in ("auto", other)
+        )
+    np.testing.assert_array_equal(auto.feature, chosen.feature)
 
 
 def test_a_bundle_of_int8_alone_is_small_and_whole(slim):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ class Watch:
                     temperature_c=temperature_c(),
                     frequency_hz=frequency_hz(),
                     throttled=throttled(),
+                    load=load(),
                 )
             )
 
@@ -61,6 +63,14 @@ def frequency_hz(cpus: Path = _CPUS) -> float | None:
     texts = [read_text(file) for file in cpus.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
     found = [int(text) for text in texts if text and text.isdigit()]
     return min(found) * 1000.0 if found else None
+
+
+def load() -> float | None:
+    """Return the load average of the last minute; Android may keep it to itself."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
 
 
 def throttled() -> tuple[str, ...] | None:

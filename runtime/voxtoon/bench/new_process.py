@@ -21,12 +21,15 @@ def draw(bundle_path: str, *, engine: str, precision: str, threads: int | None) 
     from importlib import import_module
 
     from voxtoon.avatar import draw_avatar
+    from voxtoon.bench.stages import runtime_parts
     from voxtoon.bundle import open_bundle
     from voxtoon.engines import choose
     from voxtoon.golden import Golden
 
     with open_bundle(bundle_path) as bundle:
-        spec, _ = choose(bundle.manifest, "encoder", engine=engine, precision=precision)
+        spec, _ = choose(
+            bundle.manifest, runtime_parts(bundle.manifest)[0], engine=engine, precision=precision
+        )
         spec.check()
         import_module(spec.module)
         yield "imports"

@@ -62,14 +62,15 @@ def measure(bundle_path: Path, settings: Settings, protocol: Protocol) -> Pieces
         When it is damaged, or cannot be run here.
     """
     from voxtoon.bundle import open_bundle
-    from voxtoon.engines import choose
+    from voxtoon.engines import check_version, choose
     from voxtoon.golden import Golden
 
     if settings.cpus is not None:
         os.sched_setaffinity(0, settings.cpus)
     with open_bundle(bundle_path) as bundle:
         for part in runtime_parts(bundle.manifest):  # what cannot be run is refused before anything is
-            choose(bundle.manifest, part, engine=settings.engine, precision=settings.precision)
+            chosen = choose(bundle.manifest, part, engine=settings.engine, precision=settings.precision)
+            check_version(*chosen)
     watch = Watch()
     yield {"device": encode(describe_device()), "software": encode(describe_software())}
     watch.look(at_once=True)

@@ -15,7 +15,10 @@ from voxtoon.manifest_decode import decode
 from voxtoon.manifest_json import encode, format_json, parse_json
 
 FORMAT: Final = "voxtoon-bench-record"
-FORMAT_VERSION: Final = "1.0"
+FORMAT_VERSION: Final = "1.1"
+OURS: Final = "voxtoon"
+"""What voxtoon is called among its peers."""
+
 _MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -123,12 +126,15 @@ class Conditions:
         Of the slowest core that is on.
     throttled
         What throttles it now, in the system's own terms; empty when nothing does.
+    load
+        Programs that wanted a core, on average of the last minute: at the first look those of others.
     """
 
     at_s: float
     temperature_c: float | None
     frequency_hz: float | None
     throttled: tuple[str, ...] | None
+    load: float | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,32 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """Another way to do what a part does, on the same input, by turns with voxtoon in one process.
+
+    Parameters
+    ----------
+    part, peer
+        What was run, and by whom; voxtoon itself is among them.
+    version
+        Of the peer.
+    latency
+        None where it could not be run.
+    max_abs_relative
+        Largest difference from voxtoon's own output, in shares of its scale; None where nothing is compared.
+    problem
+        Why it could not be run.
+    """
+
+    part: str
+    peer: str
+    version: str | None
+    latency: Latency | None
+    max_abs_relative: float | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class Record:
     """A run, whole or as far as it came: then ``problem`` says what ended it, and the rest is missing."""
 
@@ -223,6 +255,7 @@ class Record:
     sustained: Sustained | None = None
     energy: Energy | None = None
     conditions: tuple[Conditions, ...] = ()
+    peers: tuple[Peer, ...] = ()
     format: str = FORMAT
     format_version: str = FORMAT_VERSION
 

@@ -13,7 +13,7 @@ import numpy as np
 from voxtoon.bench.charts import Line, Point, curves, distribution, scatter
 from voxtoon.bench.record import Record
 from voxtoon.bench.stages import WHOLE
-from voxtoon.bench.text import figures, name_of
+from voxtoon.bench.text import PEER_HEADER, figures, latency_rows, name_of, peer_rows
 from voxtoon.errors import VoxtoonError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def page(records: Sequence[Record], *, bundle: Path) -> str:
         *_warnings(records),
         *_section("What was measured", _overview(records)),
         *_section("Latency, warm", _latencies(records)),
+        *_section("Beside others", _peers(records)),
         *_section("Distribution of the whole way", _distributions(records)),
         *_section("Without a pause", _sustained(records)),
         *_section("Size, speed, fidelity", _trade(records)),
@@ -84,16 +85,24 @@ def _overview(records: Sequence[Record]) -> str:
 def _latencies(records: Sequence[Record]) -> str:
     tables = []
     for record in records:
-        rows = []
-        for stage, latency in record.latency.items():
-            s = latency.summary_s
-            told = [None if value is None else 1000 * value for value in (s.p50, s.p90, s.p95, s.p99, s.max)]
-            cells = ["-" if value is None else f"{value:.2f}" for value in told]
-            rows.append([stage.replace("_", " "), *cells, str(s.n)])
+        rows = [[stage.replace("_", " "), *cells] for stage, *cells in latency_rows(record)]
         if rows:
             header = [f"{name_of(record)}, ms", "p50", "p90", "p95", "p99", "max", "n"]
             tables.append(_table(header, rows))
     return "".join(tables)
+
+
+def _peers(records: Sequence[Record]) -> str:
+    tables = []
+    for record in records:
+        rows = [
+            [f"{part.replace('_', ' ')}: {who}" + (f" ({problem})" if problem else ""), *cells]
+            for part, who, *cells, problem in peer_rows(record)
+        ]
+        if rows:
+            tables.append(_table([name_of(record), *PEER_HEADER[2:-1]], rows))
+    note = "The ratio is the time of the other over that of voxtoon: above 1 the other is slower."
+    return "".join(tables) + _note(note) if tables else ""
 
 
 def _distributions(records: Sequence[Record]) -> str:
@@ -190,13 +199,16 @@ def _ways(bundle: Bundle) -> list[tuple[str, str]]:
     from voxtoon.engines import ENGINES
 
     held = {(a.part, a.format, a.precision) for a in bundle.manifest.artefacts}
-    return [
+    streaming = bundle.manifest.streaming
+    encoders = {"encoder"} if streaming is None else {"encoder", streaming.step}
+    ways = [
         (spec.name, precision)
         for spec in ENGINES.values()
         if spec.automatic and spec.is_available()
         for part, kind, precision in sorted(held)
-        if part == "encoder" and kind == spec.format and ("decoder", kind, precision) in held
+        if part in encoders and kind == spec.format and ("decoder", kind, precision) in held
     ]
+    return list(dict.fromkeys(ways))
 
 
 def _face_and_avatar(bundle: Bundle, engine: str, precision: str) -> tuple[bytes, bytes | None]:

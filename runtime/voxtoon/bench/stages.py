@@ -79,8 +79,13 @@ class Opened:
 
 
 def runtime_parts(manifest: Manifest) -> tuple[str, ...]:
-    """Return the parts that a device runs, those of the streaming encoder among them."""
-    return tuple(part.name for part in manifest.parts if part.role == "runtime")
+    """Return the parts that a device runs, those of the streaming encoder among them.
+
+    An encoder without artefacts is none of them: its step and its head are run in its place.
+    """
+    return tuple(
+        part.name for part in manifest.parts if part.role == "runtime" and manifest.artefacts_of(part.name)
+    )
 
 
 def stages(opened: Opened) -> dict[str, Stage]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from voxtoon.bench.compare import Ratio
-from voxtoon.bench.record import Record
-from voxtoon.bench.samples import Latency
+from voxtoon.bench.record import OURS, Record
 from voxtoon.bench.tune import Candidate
 from voxtoon.cli.console import table
+
+_SHORT_INFERENCE_S: Final = 5e-3
+
+IDLE_LOAD: Final = 0.5
+"""From this load on, before a run, others have been at work."""
+
+PEER_HEADER: Final = ("part", "by", "p50 ms", "ratio", "differs by", "")
 
 
 def name_of(record: Record) -> str:
@@ -17,7 +24,7 @@ def name_of(record: Record) -> str:
     where = record.on
     if device is not None:
         where = device.model or device.processor.model or device.processor.architecture
-    used = next((a for a in record.artefacts if a.part == "encoder"), None)
+    used = next((a for a in record.artefacts if a.part.startswith("encoder")), None)
     how = "" if used is None else f", {used.engine} {used.precision}"
     threads = record.settings.threads
     return f"{where}{how}" + (f", {threads} threads" if threads else "")
@@ -51,7 +58,8 @@ def figures(record: Record) -> dict[str, str]:
     if record.energy is not None:
         found["energy"] = f"{record.energy.joules_per_round:.3f} J a round ({record.energy.source})"
     if record.overhead_s is not None:
-        found["cost of timing"] = f"{1e9 * record.overhead_s:.0f} ns a sample"
+        share = 100 * record.overhead_s / _SHORT_INFERENCE_S
+        found["cost of timing"] = f"{1e9 * record.overhead_s:.0f} ns a sample, {share:.4f} % of 5 ms"
     _add_conditions(found, record)
     if record.accuracy is not None:
         failed = [check for check in record.accuracy if check.problem]
@@ -71,15 +79,49 @@ def record_text(record: Record) -> str:
         lines.append(f"NOT WHOLE: {record.problem}")
     if record.latency:
         header = ("warm, ms", "p50", "p90", "p95", "p99", "max", "n")
-        lines += ["", table(header, [_row(name, latency) for name, latency in record.latency.items()])]
+        lines += ["", table(header, latency_rows(record))]
+    if record.peers:
+        lines += ["", table(PEER_HEADER, peer_rows(record))]
     told = figures(record)
     width = max(map(len, told))
     return "\n".join([*lines, "", *(f"{name:<{width}}  {words}" for name, words in told.items())])
 
 
+def latency_rows(record: Record) -> list[tuple[str, ...]]:
+    """The warm latencies of each stage in milliseconds: p50, p90, p95, p99, max and how many."""
+    rows = []
+    for name, latency in record.latency.items():
+        s = latency.summary_s
+        cells = ("-" if value is None else _ms(value) for value in (s.p50, s.p90, s.p95, s.p99, s.max))
+        rows.append((name, *cells, str(s.n)))
+    return rows
+
+
+def peer_rows(record: Record) -> list[tuple[str, ...]]:
+    """What others take for the same, each with its ratio to voxtoon, under `PEER_HEADER`."""
+    ours = {peer.part: peer.latency for peer in record.peers if peer.peer == OURS}
+    rows: list[tuple[str, ...]] = []
+    for peer in record.peers:
+        own, latency = ours.get(peer.part), peer.latency
+        name = " ".join(filter(None, (peer.peer, peer.version)))
+        difference = "-" if peer.max_abs_relative is None else f"{peer.max_abs_relative:.1e}"
+        if latency is None or own is None:
+            rows.append((peer.part, name, "-", "-", difference, peer.problem or ""))
+            continue
+        p50 = latency.summary_s.p50
+        rows.append((peer.part, name, _ms(p50), f"{p50 / own.summary_s.p50:.2f}x", difference, ""))
+    return rows
+
+
 def comparison_text(first: str, second: str, ratios: Sequence[Ratio]) -> str:
     """How much longer the second took than the first; a tilde marks what may as well be equal."""
-    rows = [
+    header = (f"{second} / {first}", "p50 ms", "p50 ms", "ratio", "95 % confident", "")
+    return table(header, comparison_rows(ratios))
+
+
+def comparison_rows(ratios: Sequence[Ratio]) -> list[tuple[str, ...]]:
+    """Each stage with its medians, their ratio and interval; a tilde marks what may as well be equal."""
+    return [
         (
             ratio.stage,
             _ms(ratio.first_s),
@@ -90,7 +132,6 @@ def comparison_text(first: str, second: str, ratios: Sequence[Ratio]) -> str:
         )
         for ratio in ratios
     ]
-    return table((f"{second} / {first}", "p50 ms", "p50 ms", "ratio", "95 % confident", ""), rows)
 
 
 def tuning_text(found: Sequence[Candidate], chosen: Mapping[str, Candidate]) -> str:
@@ -142,13 +183,10 @@ def _add_conditions(found: dict[str, str], record: Record) -> None:
     reasons = sorted({reason for reasons in told for reason in reasons})
     found["temperature"] = f"{degrees[0]:.0f} to {max(degrees):.0f} °C" if degrees else "not told"
     found["clock"] = f"{min(clocks) / 1e6:.0f} to {max(clocks) / 1e6:.0f} MHz" if clocks else "not told"
+    before = record.conditions[0].load
+    if before is not None:
+        found["load before"] = f"{before:.2f}" + ("" if before < IDLE_LOAD else ": the machine was not idle")
     found["throttled"] = (", ".join(reasons) or "never") if told else "not told"
-
-
-def _row(name: str, latency: Latency) -> tuple[str, ...]:
-    s = latency.summary_s
-    cells = ("-" if value is None else _ms(value) for value in (s.p50, s.p90, s.p95, s.p99, s.max))
-    return name, *cells, str(s.n)
 
 
 def _ms(seconds: float) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxtoon.errors import CheckError, InputError
 
 if TYPE_CHECKING:
-    from voxtoon.bench.record import Record
+    from voxtoon.bench.record import Peer, Record
+    from voxtoon.cli.console import Tell
 
 
 def add_parser(subparsers: Any) -> None:
@@ -63,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--max-ms", type=_seconds, metavar="MS", help="with --tune: time of all parts once")
     parser.add_argument("--max-mb", type=_seconds, metavar="MB", help="with --tune: size of their artefacts")
     parser.add_argument(
-        "--peers", action="store_true", help="on this machine, beside torch and other engines, by turns"
+        "--peers", action="store_true", help="then on this machine torch and other engines too, by turns"
     )
     parser.add_argument("--checkpoint", type=Path, metavar="C", help="with --peers: what torch runs")
     parser.add_argument("--python", default="python3", metavar="P", help="Python on the device")
@@ -77,8 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(f"cannot write {path}", got="no such folder", hint="make the folder first")
     if arguments.compare is not None:
         return _compare(arguments)
-    if arguments.peers:
-        return _peers(arguments)
     if arguments.tune:
         return _tune(arguments)
     return _measure(arguments)
@@ -89,6 +91,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     from voxtoon.bench.text import record_text
     from voxtoon.cli.console import progress
 
+    peers = _peers_of(arguments) if arguments.peers else None
     with progress() as tell:
         done = run_there(
             _bundle(arguments),
@@ -98,13 +101,18 @@ def _measure(arguments: argparse.Namespace) -> int:
             options=_options(arguments),
             progress=tell,
         )
-    if done.record.device is not None:  # nothing is kept of a run that never began
-        _write(arguments, [done.record])
-        print(record_text(done.record))
+        record = done.record
+        if peers is not None and done.error is None:
+            record = _with_peers(record, peers, tell)
+    if record.device is not None:  # nothing is kept of a run that never began
+        _write(arguments, [record])
+        print(record_text(record))
     if done.error is not None:
         raise done.error
-    if not done.record.accurate:
-        missed = [check for check in done.record.accuracy or () if check.problem is not None]
+    if record.problem is not None:
+        raise KeyboardInterrupt
+    if not record.accurate:
+        missed = [check for check in record.accuracy or () if check.problem is not None]
         raise CheckError(
             f"the results on {arguments.on} are wrong",
             got=f"{missed[0].part}, {missed[0].output}: {missed[0].problem}",
@@ -152,36 +160,37 @@ def _tune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _peers(arguments: argparse.Namespace) -> int:
-    from voxtoon.cli.console import progress, table
-
+def _peers_of(arguments: argparse.Namespace) -> Callable[[], Iterator[Peer]]:
+    """Return what measures the peers; refuses what cannot be measured before anything is."""
+    if arguments.on != "local":
+        raise InputError("--peers", got=f"--on {arguments.on}", expected="this machine, with --on local")
     try:
+        from voxtoon_export.checkpoint import load_checkpoint
         from voxtoon_export.peers import measure_bundle
     except ImportError as error:
-        hint = "install it with: pip install 'voxtoon[export,bench]'"
+        hint = "install it with: pip install 'voxtoon[export,bench,peers]'"
         raise InputError("measuring peers is not installed", got=error, hint=hint) from error
-    with progress() as tell:
-        tell("measuring by turns")
-        found = measure_bundle(
-            _bundle(arguments),
-            _settings(arguments),
-            checkpoint=arguments.checkpoint,
-            warmup_runs=arguments.warmup_runs,
-            runs=arguments.runs,
-        )
-    rows = [
-        (
-            result.part,
-            result.peer,
-            "-" if result.p50_s is None else f"{1000 * result.p50_s:.2f}",
-            "-" if result.ratio is None else f"{result.ratio:.2f}x",
-            "-" if result.max_abs_relative is None else f"{result.max_abs_relative:.1e}",
-            result.problem or "",
-        )
-        for result in found
-    ]
-    print(table(("part", "by", "p50 ms", "ratio", "differs by", ""), rows))
-    return 0
+    return partial(
+        measure_bundle,
+        _bundle(arguments),
+        _settings(arguments),
+        checkpoint=None if arguments.checkpoint is None else load_checkpoint(arguments.checkpoint),
+        warmup_runs=arguments.warmup_runs,
+        runs=arguments.runs,
+    )
+
+
+def _with_peers(record: Record, peers: Callable[[], Iterator[Peer]], tell: Tell) -> Record:
+    """Add what others take to a record; after Ctrl-C, as many as were measured."""
+    found: list[Peer] = []
+    tell("measuring peers")
+    try:
+        for peer in peers():
+            found.append(peer)
+            tell(f"measuring peers on the {peer.part}")
+    except KeyboardInterrupt:
+        return replace(record, peers=tuple(found), problem="interrupted")
+    return replace(record, peers=tuple(found))
 
 
 def _write(arguments: argparse.Namespace, records: list[Record]) -> None:

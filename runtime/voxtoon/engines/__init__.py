@@ -172,7 +172,7 @@ def load_session(
         if tuned is not None:
             engine, precision, threads = tuned.engine, tuned.precision, threads or tuned.threads
     spec, artefact = choose(bundle.manifest, part, engine=engine, precision=precision)
-    _check_version(spec, artefact)
+    check_version(spec, artefact)
     read = bundle.read_folder if spec.takes_folders else bundle.read
     return spec.load(read(artefact.file), precision=artefact.precision, threads=threads)
 
@@ -193,7 +193,8 @@ def _candidates(engine: str) -> list[EngineSpec]:
     return [ENGINES[engine]]
 
 
-def _check_version(spec: EngineSpec, artefact: Artefact) -> None:
+def check_version(spec: EngineSpec, artefact: Artefact) -> None:
+    """Refuse an artefact that is newer than the installed engine; the InputError says which it needs."""
     wanted = artefact.minimum_runtime.get(spec.package)
     if wanted is None:
         return

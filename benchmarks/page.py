@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from voxtoon.atomic_file import write_atomically
@@ -19,3 +19,9 @@ def tell(sections: Iterable[str], page: Path | None, *, start: str, end: str) ->
         _, _, after = rest.partition(end)
         text = "\n\n".join(told)
         write_atomically({page: f"{before}{start}\n\n{text}\n\n{end}{after}".encode()})
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table; its first row is the header."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
