@@ -1,9 +1,12 @@
 """Heat, clock, throttling and energy, read from a system's files and tools as they print."""
 
 from voxtoon.bench.conditions import (
+    CoreTimes,
     EnergyCounter,
     Watch,
     android_throttling,
+    busy_cores,
+    core_times,
     frequency_hz,
     raspberry_pi_throttling,
     temperature_c,
@@ -23,6 +26,17 @@ def test_the_slowest_core_counts(tmp_path):
         (tmp_path / core / "cpufreq").mkdir(parents=True)
         (tmp_path / core / "cpufreq" / "scaling_cur_freq").write_text(text)
     assert frequency_hz(tmp_path) == 600e6
+
+
+def test_cores_are_busy_that_are_neither_idle_nor_waiting_for_disks(tmp_path, monkeypatch):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 10 40 800 50 3 7 5 99 0\ncpu0 1 1 1 1\n")
+    before = core_times(stat)
+    assert before == CoreTimes(busy=165, total=1015)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert busy_cores(before, CoreTimes(busy=165 + 25, total=1015 + 100)) == 1.0
+    assert busy_cores(before, before) is None
+    assert busy_cores(before, core_times(tmp_path / "none")) is None
 
 
 def test_what_is_not_told_is_none(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +21,19 @@ _RASPBERRY_PI: Final = {
 }
 _ANDROID: Final = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _LEAST_BETWEEN_S: Final = 1.0
+_BEFORE_S: Final = 0.5
+_STAT: Final = Path("/proc/stat")
 _ZONES: Final = Path("/sys/class/thermal")
 _CPUS: Final = Path("/sys/devices/system/cpu")
 _POWER: Final = Path("/sys/class/powercap")
+
+
+@dataclass(frozen=True)
+class CoreTimes:
+    """Ticks of all cores together."""
+
+    busy: int
+    total: int
 
 
 class Watch:
@@ -30,19 +41,26 @@ class Watch:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        self._times = core_times()
         self.seen: list[Conditions] = []
+
+    def begin(self) -> None:
+        """Wait a moment and look: what is at work then are others."""
+        time.sleep(_BEFORE_S)
+        self.look(at_once=True)
 
     def look(self, *, at_once: bool = False) -> None:
         """Note the conditions, unless the last look was less than a second ago."""
         at_s = time.monotonic() - self._start
         if at_once or not self.seen or at_s - self.seen[-1].at_s >= _LEAST_BETWEEN_S:
+            before, self._times = self._times, core_times()
             self.seen.append(
                 Conditions(
                     at_s=round(at_s, 3),
                     temperature_c=temperature_c(),
                     frequency_hz=frequency_hz(),
                     throttled=throttled(),
-                    load=load(),
+                    busy_cores=busy_cores(before, self._times),
                 )
             )
 
@@ -65,12 +83,21 @@ def frequency_hz(cpus: Path = _CPUS) -> float | None:
     return min(found) * 1000.0 if found else None
 
 
-def load() -> float | None:
-    """Return the load average of the last minute; Android may keep it to itself."""
-    try:
-        return os.getloadavg()[0]
-    except OSError:
+def core_times(stat: Path = _STAT) -> CoreTimes | None:
+    """Return what the cores did since the system started; None where it does not tell."""
+    found = re.match(r"cpu +((?:\d+ ?)+)", read_text(stat) or "")
+    if found is None:
         return None
+    # user, nice, system, idle, waiting for disks, two kinds of interrupts, taken by other virtual machines
+    ticks = [int(word) for word in found[1].split()[:8]]
+    return CoreTimes(busy=sum(ticks) - sum(ticks[3:5]), total=sum(ticks))
+
+
+def busy_cores(before: CoreTimes | None, now: CoreTimes | None) -> float | None:
+    """Return how many cores were at work between two moments."""
+    if before is None or now is None or now.total <= before.total:
+        return None
+    return (now.busy - before.busy) / (now.total - before.total) * (os.cpu_count() or 1)
 
 
 def throttled() -> tuple[str, ...] | None:

@@ -71,9 +71,9 @@ def measure(bundle_path: Path, settings: Settings, protocol: Protocol) -> Pieces
         for part in runtime_parts(bundle.manifest):  # what cannot be run is refused before anything is
             chosen = choose(bundle.manifest, part, engine=settings.engine, precision=settings.precision)
             check_version(*chosen)
-    watch = Watch()
     yield {"device": encode(describe_device()), "software": encode(describe_software())}
-    watch.look(at_once=True)
+    watch = Watch()
+    watch.begin()
     yield _conditions(watch)
     start, memory = cold_start.measure(bundle_path, settings, runs=protocol.cold_runs)
     yield {"cold_start": encode(start), "memory": encode(memory)}

@@ -126,15 +126,15 @@ class Conditions:
         Of the slowest core that is on.
     throttled
         What throttles it now, in the system's own terms; empty when nothing does.
-    load
-        Programs that wanted a core, on average of the last minute: at the first look those of others.
+    busy_cores
+        Cores at work since the look before, for this program too; at the first look for others alone.
     """
 
     at_s: float
     temperature_c: float | None
     frequency_hz: float | None
     throttled: tuple[str, ...] | None
-    load: float | None = None
+    busy_cores: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from voxtoon.bench.charts import Line, Point, curves, distribution, scatter
 from voxtoon.bench.record import Record
 from voxtoon.bench.stages import WHOLE
-from voxtoon.bench.text import PEER_HEADER, figures, latency_rows, name_of, peer_rows
+from voxtoon.bench.text import PEER_HEADER, busy_before, figures, latency_rows, name_of, peer_rows
 from voxtoon.errors import VoxtoonError
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def _warnings(records: Sequence[Record]) -> Iterator[str]:
             yield _warning(
                 record, "emulated: it shows whether the numbers are right, and nothing about speed"
             )
+        busy = busy_before(record)
+        if busy is not None:
+            yield _warning(record, busy)
         if record.problem is not None:
             yield _warning(record, f"not whole: {record.problem}")
         if record.accurate is False:

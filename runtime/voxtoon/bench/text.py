@@ -12,8 +12,7 @@ from voxtoon.cli.console import table
 
 _SHORT_INFERENCE_S: Final = 5e-3
 
-IDLE_LOAD: Final = 0.5
-"""From this load on, before a run, others have been at work."""
+_IDLE_CORES: Final = 0.2
 
 PEER_HEADER: Final = ("part", "by", "p50 ms", "ratio", "differs by", "")
 
@@ -28,6 +27,14 @@ def name_of(record: Record) -> str:
     how = "" if used is None else f", {used.engine} {used.precision}"
     threads = record.settings.threads
     return f"{where}{how}" + (f", {threads} threads" if threads else "")
+
+
+def busy_before(record: Record) -> str | None:
+    """Say how busy others kept the machine before the run; None where it was idle."""
+    busy = record.conditions[0].busy_cores if record.conditions else None
+    if busy is None or busy < _IDLE_CORES:
+        return None
+    return f"others kept {busy:.1f} cores at work before it began: only ratios within this run mean something"
 
 
 def figures(record: Record) -> dict[str, str]:
@@ -75,6 +82,9 @@ def record_text(record: Record) -> str:
     lines = [name_of(record)]
     if record.device is not None and record.device.emulated:
         lines.append("EMULATED: right or wrong can be told from this, fast or slow cannot")
+    busy = busy_before(record)
+    if busy is not None:
+        lines.append(f"NOT IDLE: {busy}")
     if record.problem is not None:
         lines.append(f"NOT WHOLE: {record.problem}")
     if record.latency:
@@ -183,9 +193,9 @@ def _add_conditions(found: dict[str, str], record: Record) -> None:
     reasons = sorted({reason for reasons in told for reason in reasons})
     found["temperature"] = f"{degrees[0]:.0f} to {max(degrees):.0f} °C" if degrees else "not told"
     found["clock"] = f"{min(clocks) / 1e6:.0f} to {max(clocks) / 1e6:.0f} MHz" if clocks else "not told"
-    before = record.conditions[0].load
-    if before is not None:
-        found["load before"] = f"{before:.2f}" + ("" if before < IDLE_LOAD else ": the machine was not idle")
+    busy = record.conditions[0].busy_cores
+    if busy is not None:
+        found["others at work"] = f"{busy:.2f} cores before it began"
     found["throttled"] = (", ".join(reasons) or "never") if told else "not told"
 
 
