@@ -65,11 +65,22 @@ train: $(VENV)/.dev  ## train the default model again from DATA
 bundle: $(VENV)/.dev  ## write the embedded int8 bundle from CHECKPOINT, calibrated and judged on DATA
 	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision int8 --calibrate $(DATA) -o runtime/voxtoon/data/default.voxtoon
 
-bench: $(VENV)/.dev  ## the measurements of the README, against peers in the same run
-	@mkdir -p $(OUT)
-	@$(BIN)/voxtoon bench --runs 200 --cold-runs 10 --sustained-s 120 --json $(OUT)/bench.json --html $(OUT)/bench.html
+RECORDS := docs/records
+BENCH := $(BIN)/voxtoon bench --runs 200 --cold-runs 10 --sustained-s 120
+
+bench: $(VENV)/.dev  ## measure on an idle machine, beside peers, and write the tables of README.md and docs/devices.md
+	@echo "== installing the peers"
+	@$(PIP) -e '.[dev,peers]'
+	@mkdir -p $(OUT) $(RECORDS)
+	@echo "== 1/3 the embedded model, twice (about 3 minutes each)"
+	@$(BENCH) --peers --checkpoint $(CHECKPOINT) --json $(RECORDS)/embedded.json --html $(OUT)/bench.html
+	@$(BENCH) --json $(RECORDS)/embedded-again.json
+	@echo "== 2/3 the same model in float32"
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision fp32 -o $(OUT)/fp32.voxtoon
+	@$(BENCH) $(OUT)/fp32.voxtoon --peers --checkpoint $(CHECKPOINT) --json $(RECORDS)/fp32.json
+	@echo "== 3/3 README.md and docs/devices.md"
+	@$(BIN)/python -m benchmarks.measured --write
 	@$(BIN)/python -m benchmarks.front_end
-	@$(BIN)/python -m benchmarks.first_avatar
 	@$(BIN)/python -m benchmarks.call
 
 # Only the runtime is needed to write the vectors; a larger set that is there contains it.
