@@ -63,7 +63,7 @@ train: $(VENV)/.dev  ## train the default model again from DATA
 	@$(BIN)/python -m recipes.train --data $(DATA) --out $(CHECKPOINT)
 
 bundle: $(VENV)/.dev  ## write the embedded int8 bundle from CHECKPOINT, calibrated and judged on DATA
-	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision int8 --calibrate $(DATA) -o runtime/voxtoon/data/default.voxtoon
+	@$(BIN)/voxtoon export --checkpoint $(CHECKPOINT) --precision int8 --streaming only --calibrate $(DATA) -o runtime/voxtoon/data/default.voxtoon
 
 RECORDS := docs/records
 BENCH := $(BIN)/voxtoon bench --runs 200 --cold-runs 10 --sustained-s 120

@@ -81,7 +81,7 @@ def figures(*, rounds: int) -> dict[str, Any]:
             if macs is not None:
                 sizes[f"{part}: multiplications"] = macs
             if spec.kernels is not None:
-                inputs = example_inputs(bundle.manifest, part, opened.golden.frames)
+                inputs = example_inputs(bundle.manifest, artefact, opened.golden.frames)
                 counts[f"{part}: kernels"] = sum(spec.kernels(content, inputs).values())
         for stage in ways.values():
             stage()  # what is made once is made

@@ -3,11 +3,12 @@
 ``python -m benchmarks.streaming [--variant V ...] [--minutes M] [--rounds N]``
 
 The first table counts multiplications of every variant that can be streamed, the second is the lag table of
-the first variant asked for. The third is measured: ONNX, float32, one thread, random weights, CPU time.
-Encoder, step and head take turns, the least of all rounds counts; the first and the last minute are whole
-minutes of a call with an update after every 250 ms. Outputs and feature are checked against torch first: the
-columns ``trunk`` and ``feature`` are the largest differences over their scale, ``rings`` the largest
-difference of torch's own streaming form.
+the first variant asked for. The third is measured: ONNX, one thread, random weights, CPU time. Encoder, step
+and head take turns, and so do step and head in int8; the least of all rounds counts. The first and the last
+minute are whole minutes of a call in float32 with an update after every 250 ms. Outputs and feature are
+checked against torch first: the columns ``trunk`` and ``feature`` are the largest differences over their
+scale, ``rings`` the largest difference of torch's own streaming form. The last table holds int8 against
+float32; its real-time factors count the head too.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ from numpy.typing import NDArray
 from benchmarks.onnx_export import lively_network
 from voxtoon.engines import Session
 from voxtoon.engines.onnx import load
+from voxtoon.integer_state import zeros_of
 from voxtoon.streaming_encoder import StreamingEncoder
 from voxtoon_export.converter_noise import silenced
-from voxtoon_export.lowering import onnx
+from voxtoon_export.lowering import Content, onnx
 from voxtoon_export.network import Network
 from voxtoon_export.parts import PartSpec
 from voxtoon_export.streaming.check import check_streaming
-from voxtoon_export.streaming.parts import StepPart, head_part, step_part
+from voxtoon_export.streaming.parts import HEAD, STEP, StepPart, head_part, step_part
 from voxtoon_export.systems import SYSTEMS, variant
+from voxtoon_quantize.formats import made_by
+from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
+from voxtoon_quantize.recipe import Recipe
+from voxtoon_quantize.streamed import Streamed
 
 CLIP_FRAMES = 598  # 6 s
 UPDATE_FRAMES = 25  # 250 ms
@@ -67,6 +73,11 @@ class Costs:
         """Of a second of audio, without the head."""
         return self.step * FRAMES_PER_S / self.step_frames
 
+    @property
+    def per_second(self) -> float:
+        """Of a second of audio, with the head once for each output."""
+        return (self.step + self.head) * FRAMES_PER_S / self.step_frames
+
 
 def macs(encoder: PartSpec) -> Costs:
     """Count multiplications."""
@@ -94,6 +105,8 @@ class Artefacts:
     encoder: Session
     step: Session
     head: Session
+    integer_step: Session
+    integer_head: Session
     part: StepPart
 
     def stream(self) -> StreamingEncoder:
@@ -101,34 +114,54 @@ class Artefacts:
         return StreamingEncoder(self.step, self.head, self.part.streaming_spec())
 
 
-def artefacts(network: Network) -> Artefacts:
-    """Lower an encoder to ONNX both ways and load it, on one thread."""
+def artefacts(network: Network, frames: Frames) -> Artefacts:
+    """Lower an encoder to ONNX both ways, quantize step and head on frames, and load all on one thread."""
     from voxtoon_export.streaming.rings import head_network
     from voxtoon_export.streaming.step import StepNetwork
 
-    def loaded(content: bytes) -> Session:
-        return load(content, precision="fp32", threads=1)
-
     part = step_part(network.spec)
     with silenced():
-        return Artefacts(
-            encoder=loaded(onnx.lower(network, network.spec, ["fp32"])["fp32"]),
-            step=loaded(onnx.lower(StepNetwork(network, part).eval(), part, ["fp32"])["fp32"]),
-            head=loaded(onnx.lower(head_network(network), head_part(network.spec), ["fp32"])["fp32"]),
-            part=part,
-        )
+        encoder = onnx.lower(network, network.spec, ["fp32"])["fp32"]
+        step = onnx.lower(StepNetwork(network, part).eval(), part, ["fp32"])["fp32"]
+        head = onnx.lower(head_network(network), head_part(network.spec), ["fp32"])["fp32"]
+    integer_step, integer_head = in_integers(step, head, part, frames)
+    return Artefacts(
+        encoder=load(encoder, precision="fp32", threads=1),
+        step=load(step, precision="fp32", threads=1),
+        head=load(head, precision="fp32", threads=1),
+        integer_step=FORMAT.load(integer_step, precision="int8"),
+        integer_head=FORMAT.load(integer_head, precision="int8"),
+        part=part,
+    )
 
 
-def seconds(made: Artefacts, frames: Frames, *, rounds: int) -> Costs:
-    """Measure; encoder, step and head take turns."""
+def in_integers(step: bytes, head: bytes, part: StepPart, frames: Frames) -> tuple[Content, Content]:
+    """Quantize step and head by the default recipe, calibrated on one clip."""
+    recipe, streamed = Recipe(), Streamed(STEP, HEAD, part.streaming_spec())
+    float_step, float_head = OnnxPart(STEP, step), OnnxPart(HEAD, head)
+    calls, mean = streamed.heard(load(float_step.calibrated, precision="fp32", threads=1), frames)
+    made = made_by(recipe, [float_step.calibrate(recipe, calls), float_head.calibrate(recipe, [mean])])
+    return made[STEP], made[HEAD]
+
+
+def seconds(made: Artefacts, frames: Frames, *, rounds: int) -> tuple[Costs, Costs]:
+    """Measure in float32, and again with step and head in int8; all take turns."""
     spec = made.part.streaming_spec()
-    state = {name: np.zeros(shape, np.float32) for name, shape in spec.states.items()}
     size = spec.frames_per_step
     mean = np.ones((1, 1, *spec.output_shape), np.float32)
+    calls = {
+        name: {
+            "frames": frames[:, :size],
+            **{state: zeros_of(session, state, shape) for state, shape in spec.states.items()},
+        }
+        for name, session in (("step", made.step), ("integer_step", made.integer_step))
+    }
     runs: dict[str, Callable[[], object]] = {
         "clip": lambda: made.encoder.run({"frames": frames}),
-        "step": lambda: made.step.run({"frames": frames[:, :size], **state}),
+        "step": lambda: made.step.run(calls["step"]),
         "head": lambda: made.head.run({"mean": mean}),
+        "integer_step": lambda: made.integer_step.run(calls["integer_step"]),
+        "integer_head": lambda: made.integer_head.run({"mean": mean}),
     }
     least = dict.fromkeys(runs, np.inf)
     for _ in range(rounds):
@@ -136,7 +169,10 @@ def seconds(made: Artefacts, frames: Frames, *, rounds: int) -> Costs:
             start = time.process_time()
             run()
             least[name] = min(least[name], time.process_time() - start)
-    return Costs(**least, step_frames=size)
+    return (
+        Costs(least["clip"], least["step"], least["head"], size),
+        Costs(least["clip"], least["integer_step"], least["integer_head"], size),
+    )
 
 
 def minutes(made: Artefacts, frames: Frames, *, count: int) -> list[float]:
@@ -197,11 +233,12 @@ def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
     )
     last = f"{'minute 1':>9} {f'minute {call_minutes}':>10}"
     print(f"\n{'':22} {head} {last} {'rings':>8} {'trunk':>8} {'feature':>8}")
+    faster: list[tuple[str, Costs, Costs]] = []
     for name in names:
         network, inputs = lively_network(name, "encoder")
         # A copy, because torch takes other kernels for arrays with unusual strides.
         frames = inputs["frames"][:, :CLIP_FRAMES].copy()
-        rings, made = ring_difference(network, frames), artefacts(network)
+        rings, made = ring_difference(network, frames), artefacts(network, frames)
         agreement = check_streaming(
             made.step,
             made.head,
@@ -211,7 +248,7 @@ def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
             tolerance=onnx.FORMAT.tolerances["fp32"],
             where=name,
         )
-        found = seconds(made, frames, rounds=rounds)
+        found, integers = seconds(made, frames, rounds=rounds)
         call = minutes(made, frames, count=call_minutes)
         state_kb = sum(math.prod(shape) for shape in made.part.streaming_spec().states.values()) * 4e-3
         times = (found.clip, found.step, found.head, found.update)
@@ -219,6 +256,13 @@ def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
         cells += f" {found.step_per_second:7.4f} {state_kb:8.0f} {call[0]:8.3f}s {call[-1]:9.3f}s"
         differences = [rings, *(item.max_abs_relative for item in agreement.values())]
         print(f"{name:22} {cells} {' '.join(f'{item:8.1e}' for item in differences)}")
+        faster.append((name, found, integers))
+    titles = f"{'step ms':>8} {'int8':>8} {'faster':>7} {'head ms':>8} {'int8':>8} {'RTF':>7} {'int8':>7}"
+    print(f"\n{'':22} {titles}")
+    for name, found, integers in faster:
+        steps = f"{1e3 * found.step:8.2f} {1e3 * integers.step:8.2f} {found.step / integers.step:6.2f}x"
+        heads = f"{1e3 * found.head:8.3f} {1e3 * integers.head:8.3f}"
+        print(f"{name:22} {steps} {heads} {found.per_second:7.4f} {integers.per_second:7.4f}")
 
 
 def main() -> None:

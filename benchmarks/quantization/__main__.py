@@ -18,13 +18,13 @@ from benchmarks.page import markdown, tell
 from voxtoon.bundle import open_bundle
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import Inputs
 from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
-from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.judging import Judged, of_faces
 from voxtoon_quantize.layer_effects import layer_effects, worst_first
 from voxtoon_quantize.onnx_audit import audit
-from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.rewrites import REWRITES
 
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, open_bundle(_bundle(arguments, Path(folder))) as bundle:
-        parts = float_parts(bundle, FORMAT)
+        parts = of_faces(bundle, float_parts(bundle, FORMAT))
         audio = CalibrationAudio(
             arguments.data, clips=arguments.clips, use_speaker=lambda speaker: not is_held_out(speaker)
         )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from voxtoon.bundle import Bundle
 from voxtoon.engines.onnx import load
+from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import Inputs, made_by
 from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
 from voxtoon_quantize.judging import Judged
 from voxtoon_quantize.quality import Quality
-from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Recipe
 from voxtoon_quantize.timing import speed_ratio
 

@@ -22,6 +22,7 @@ from voxtoon_export.converter_noise import silenced
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_export.lowering import Content, format_named
 from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import (
     FloatPart,
@@ -31,7 +32,6 @@ from voxtoon_quantize.formats import (
     size_bytes,
 )
 from voxtoon_quantize.judging import Judged
-from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.timing import speed_ratio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxtoon import manifest
-from voxtoon.bundle import Bundle
+from voxtoon.bundle import ENCODER, Bundle
 from voxtoon.engines import ENGINES
 from voxtoon.errors import InputError
 from voxtoon_export.bundle_writer import ZIP_SUFFIX, write_bundle
@@ -53,15 +53,20 @@ class Made:
 def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPart]:
     """Return the parts of a bundle that can be quantized: what makes a face of frames.
 
-    Neither the speech detector, nor the parts that are the encoder on a stream, whose inputs no folder of
-    recordings has.
+    Not the speech detector; the parts that are the encoder on a stream where the format can keep state in
+    integers; and no encoder that these stand for.
 
     Raises
     ------
     InputError
         One of them has no float32 artefact of the format.
     """
-    others = {*_speech_parts(bundle.manifest), *_streaming_parts(bundle.manifest)}
+    others = _speech_parts(bundle.manifest)
+    streamed = _streaming_parts(bundle.manifest)
+    if quantized.states is None:
+        others |= streamed
+    elif streamed and not bundle.manifest.artefacts_of(ENCODER):
+        others.add(ENCODER)
     takes_folders = ENGINES[format_named(quantized.name).engine].takes_folders
     found = {}
     for part in bundle.manifest.parts:
@@ -113,8 +118,9 @@ def write_with(
 
     artefacts = (*filter(stays, described.artefacts), *(_entry(described, item) for item in made))
     held = {item.part for item in artefacts}
-    parts = tuple(part for part in described.parts if part.name in held)
-    lost = {part.name for part in described.parts} - held
+    # An encoder that its step and head stand for had none before.
+    lost = {part.name for part in described.parts if described.artefacts_of(part.name)} - held
+    parts = tuple(part for part in described.parts if part.name not in lost)
     golden = {name: file for name, file in described.golden.items() if name.partition(".")[0] not in lost}
     gone = {file for name, file in described.golden.items() if name not in golden}
     for item in described.artefacts:
@@ -148,7 +154,8 @@ def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
         for item in described.artefacts_of(report.name)
         if (item.format, item.precision) == (report.format, "fp32")
     )
-    oldest = quantized_format(report.format).minimum_runtime
+    file_format = quantized_format(report.format)
+    oldest = file_format.minimum_runtime
     return manifest.Artefact(
         report.name,
         report.format,
@@ -158,6 +165,7 @@ def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
         recipe=made.recipe.to_text(),
         parity=made.parity,
         quality={name: round(value, 6) for name, value in report.figures.items() if name != OF_MACHINE},
+        states=file_format.state_grids(made.content),
     )
 
 

@@ -32,6 +32,7 @@ class Limit:
 INT8_GATE: Final = (
     Limit("angle_mean_deg", "feature angle, mean (degrees)", at_most=3.0),
     Limit("angle_p95_deg", "feature angle, 95th percentile (degrees)", at_most=6.0),
+    Limit("drift_deg", "more degrees in the last of ten minutes than in the first", at_most=0.01),
     Limit("r2_drop", "drop of R2", at_most=0.01),
     Limit("psnr_db", "PSNR of the face (dB)", at_least=35.0),
     Limit("ssim", "SSIM of the face", at_least=0.97),
@@ -41,6 +42,8 @@ INT8_GATE: Final = (
 )
 OF_INTEGERS: Final = ("integer_macs", "faster")
 """Figures that are asked of what is called int8, and not of weights that are small alone."""
+OF_STREAMS: Final = ("drift_deg",)
+"""Figures that only the encoder on a stream has."""
 REQUIRED: Final = ("angle_mean_deg", "angle_p95_deg", "integer_macs", "smaller", "faster")
 """Figures without which nothing can be said of a part."""
 
@@ -82,6 +85,8 @@ def judge(
         if weights_alone and limit.figure in OF_INTEGERS:
             continue
         value = figures.get(limit.figure)
+        if value is None and limit.figure in OF_STREAMS:
+            continue
         required = limit.figure in REQUIRED and limit.figure not in unmeasurable
         missed = limit.miss(value) or (value is None and required)
         found.append(Verdict(limit, value, missed))

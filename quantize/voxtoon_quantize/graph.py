@@ -89,6 +89,14 @@ class Graph:
         """Let a node read another tensor in the place of one."""
         node.input[:] = [new if name == old else name for name in node.input]
 
+    def set_dtype(self, name: str, dtype: type[np.generic]) -> None:
+        """Let an input or output have elements of another kind."""
+        from onnx import helper
+
+        for edge in (*self._model.graph.input, *self._model.graph.output):
+            if edge.name == name:
+                edge.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
     def set(self, name: str, values: Array) -> str:
         """Keep a tensor under a name, and return the name."""
         self.tensors[name] = values

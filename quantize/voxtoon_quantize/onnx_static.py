@@ -1,7 +1,8 @@
 """Static integers in ONNX: nodes that quantize around the layers, which onnxruntime makes integer ones of.
 
 Activations have one scale per tensor, from calibration; weights one per output channel, symmetric; biases
-are int32. What only moves values (pools, reshapes, depth to space) stays on the grid of what it moves.
+are int32. What only moves values (pools, reshapes, depth to space) stays on the grid of what it moves. The
+state of a stream is on the grid of the layer that reads it, and stays in integers from call to call.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from voxtoon.errors import CheckError
 
 from .graph import Graph, layer_name
+from .graph_state import Continued, continued, sources
 from .observers import Range
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 Activation = Literal["u8", "s8"]
 _DTYPES: Final[Mapping[str, type[np.integer[Any]]]] = {"u8": np.uint8, "s8": np.int8}
-_MOVING: Final = ("MaxPool", "Reshape", "Flatten", "DepthToSpace", "Slice", "Transpose")
 _WEIGHT_LIMIT: Final = 127
 _BIAS_LIMIT: Final = 2**31 - 1
 _WIDENING: Final = 4
@@ -49,6 +50,16 @@ class Grid:
 def observed(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
     """Return the tensors whose ranges `quantized` needs, to quantize these layers."""
     return list(dict.fromkeys(_plan(Graph(model), layers).values()))
+
+
+def observable(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
+    """Return the tensors whose ranges `quantized` may need, whichever of these layers it is to quantize.
+
+    The output of one is on the grid of the next where that is quantized, too, and on its own otherwise.
+    """
+    graph = Graph(model)
+    plans = [_plan(graph, layers), *(_plan(graph, [layer]) for layer in layers)]
+    return list(dict.fromkeys(root for plan in plans for root in plan.values()))
 
 
 def squashed(model: onnx.ModelProto) -> set[str]:
@@ -90,10 +101,16 @@ def quantized(
     grids = {root: Grid.of(*ranges[root], activation) for root in set(plan.values())}
     # Inputs' grids, before the inputs get other names.
     of_input = {id(node): grids[plan[node.input[0]]] for node in _layers(graph, layers)}
+    found = (continued(graph, node.input[0]) for node in _layers(graph, layers))
+    states = [state for state in found if state is not None]
     for node in _layers(graph, layers):
         _quantize_weights(graph, node, of_input[id(node)].scale)
+    for state in states:
+        _keep_in_integers(graph, state, grids[plan[state.output]])
+    in_integers = {name for state in states for name in state.tensors}
     for tensor, root in plan.items():
-        _quantize_tensor(graph, tensor, root, grids[root])
+        if tensor not in in_integers:
+            _quantize_tensor(graph, tensor, root, grids[root])
     return graph.model()
 
 
@@ -107,10 +124,12 @@ def _plan(graph: Graph, layers: Collection[str]) -> dict[str, str]:
     """Every tensor to be quantized, and the one whose range it has."""
     plan: dict[str, str] = {}
     for node in _layers(graph, layers):
-        chain = [node.input[0]]
-        while (maker := graph.producer(chain[-1])) is not None and maker.op_type in _MOVING:
-            chain.append(maker.input[0])
-        plan |= dict.fromkeys(chain, chain[-1])
+        state = continued(graph, node.input[0])
+        if state is not None:
+            plan |= dict.fromkeys(state.tensors, state.output)
+        else:
+            chain = sources(graph, node.input[0])
+            plan |= dict.fromkeys(chain, chain[-1])
         output = node.output[0]
         activation = graph.only_consumer(output)
         if activation is not None and activation.op_type == "Relu":
@@ -120,11 +139,44 @@ def _plan(graph: Graph, layers: Collection[str]) -> dict[str, str]:
     return plan
 
 
+def _keep_in_integers(graph: Graph, state: Continued, grid: Grid) -> None:
+    """Move integers wherever state and what is new are moved: floats are rounded where they are made."""
+    from onnx import helper
+
+    scale, zero = _grid_tensors(graph, state.output, grid)
+    for name in state.made:
+        rounded = f"{name}.quantized"
+        for reader in graph.consumers(name):
+            if any(reader is mover for mover in state.movers):
+                graph.rename_input(reader, name, rounded)
+        _insert_after(graph, name, [helper.make_node("QuantizeLinear", [name, scale, zero], [rounded])])
+    for name in (state.name, state.successor):
+        graph.set_dtype(name, type(grid.zero))
+    for name in state.read:
+        restored = f"{name}.restored"
+        for reader in graph.consumers(name):
+            if not any(reader is mover for mover in state.movers):
+                graph.rename_input(reader, name, restored)
+        _insert_after(graph, name, [helper.make_node("DequantizeLinear", [name, scale, zero], [restored])])
+
+
+def _grid_tensors(graph: Graph, root: str, grid: Grid) -> tuple[str, str]:
+    scale = graph.set(f"{root}.grid_scale", np.asarray(grid.scale))
+    return scale, graph.set(f"{root}.grid_zero", np.asarray(grid.zero))
+
+
+def _insert_after(graph: Graph, name: str, nodes: list[onnx.NodeProto]) -> None:
+    maker = graph.producer(name)
+    if maker is None:
+        graph.nodes[:0] = nodes
+    else:
+        graph.replace(maker, [maker, *nodes])
+
+
 def _quantize_tensor(graph: Graph, tensor: str, root: str, grid: Grid) -> None:
     from onnx import helper
 
-    scale = graph.set(f"{root}.grid_scale", np.asarray(grid.scale))
-    zero = graph.set(f"{root}.grid_zero", np.asarray(grid.zero))
+    scale, zero = _grid_tensors(graph, root, grid)
     quantized, restored = f"{tensor}.quantized", f"{tensor}.restored"
     for reader in graph.consumers(tensor):
         graph.rename_input(reader, tensor, restored)
@@ -132,11 +184,7 @@ def _quantize_tensor(graph: Graph, tensor: str, root: str, grid: Grid) -> None:
         helper.make_node("QuantizeLinear", [tensor, scale, zero], [quantized]),
         helper.make_node("DequantizeLinear", [quantized, scale, zero], [restored]),
     ]
-    maker = graph.producer(tensor)
-    if maker is None:
-        graph.nodes[:0] = nodes
-    else:
-        graph.replace(maker, [maker, *nodes])
+    _insert_after(graph, tensor, nodes)
 
 
 def _quantize_weights(graph: Graph, node: onnx.NodeProto, input_scale: np.float32) -> None:

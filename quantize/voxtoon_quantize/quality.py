@@ -39,6 +39,9 @@ class Quality:
         Share of the avatar's parameters that are drawn as others.
     retrieval_change_points
         Change of the recall, in per cent, of each voice's true face among the ten nearest.
+    drift_deg
+        Of an encoder on a stream: by how much more it turns features in the last of ten minutes than in the
+        first.
     """
 
     clips: int
@@ -50,6 +53,7 @@ class Quality:
     r2_drop: float | None = None
     avatar_flips: float | None = None
     retrieval_change_points: float | None = None
+    drift_deg: float | None = None
 
     def to_json(self) -> dict[str, float]:
         """Return the figures that there are, by name, as a manifest keeps them."""

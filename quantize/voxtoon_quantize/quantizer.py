@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxtoon.bundle import Bundle, open_bundle
+from voxtoon.bundle import ENCODER, Bundle, open_bundle
 from voxtoon.errors import InputError
-from voxtoon.golden import frames_of
 from voxtoon_export.evaluation.split import is_held_out
 
 from .bundle_parts import Made, float_parts, place_of, write_with
+from .calibrating import calibrate_parts
 from .calibration import CalibrationAudio
 from .formats import (
-    CalibratedPart,
     FloatPart,
-    Inputs,
     QuantizedFormat,
     check_schemes,
     made_by,
     quantized_format,
 )
-from .judging import Judged, refusal, report_of
+from .judging import Judged, of_faces, refusal, report_of, streamed_of
 from .layer_effects import EffectCache, LayerEffect, worst_first
 from .recipe import SCHEMES, Recipe
 from .report import FormatReport, Report
@@ -132,8 +130,9 @@ def sensitivity(
         work = _Opened.of(bundle, format_name, recipe)
         tell("calibrating")
         heard, kept = _recordings(audio, clips, judged_clips)
-        calibrated = calibrate_parts(bundle, work.format, work.parts, recipe, heard)
-        judged = Judged.of(bundle, work.format, work.parts, kept)
+        parts = of_faces(bundle, work.parts)
+        calibrated = calibrate_parts(bundle, work.format, parts, recipe, heard)
+        judged = Judged.of(bundle, work.format, parts, kept)
         found = []
         known = EffectCache(cache, (heard.digest, kept.digest))
         for effect in known.effects(calibrated, recipe, judged):
@@ -153,8 +152,13 @@ class _Opened:
     def of(cls, bundle: Bundle, name: str, recipe: Recipe) -> _Opened:
         quantized = quantized_format(name)
         parts = float_parts(bundle, quantized)
-        if "encoder" not in parts:
-            raise InputError("the bundle has no encoder", got=", ".join(parts), expected="encoder")
+        if ENCODER not in parts and streamed_of(bundle, parts) is None:
+            raise InputError(
+                f"the bundle has no encoder that can be quantized in {name}",
+                got=", ".join(parts),
+                expected=ENCODER,
+                hint="export it again without --streaming only",
+            )
         recipe.check_names({part.name: part.layers for part in parts.values()})
         check_schemes(quantized, recipe)
         if SCHEMES[recipe.scheme].weight_bits > 8:
@@ -189,17 +193,19 @@ def _quantized(
     found = search(calibrated, recipe, judged, goal, known) if goal else Found(recipe, ())
     made = made_by(found.recipe, calibrated)
     quality = judged.quality(made)
+    on_a_stream = judged.quality(made, on_a_stream=True) if judged.streamed else None
     reports = []
     for name, content in made.items():
         tell(f"auditing {name} {work.format.name}")
-        reports.append(report_of(work.parts[name], content, quality, judged, found.recipe))
+        of_part = on_a_stream if on_a_stream and judged.is_streamed(name) else quality
+        reports.append(report_of(work.parts[name], content, of_part, judged, found.recipe))
     if not allow and any(report.missed for report in reports):
         raise refusal(reports, calibrated, found.recipe, judged)
     artefacts = [
-        Made(report, made[report.name], judged.parity(report.name, made[report.name]), found.recipe)
-        for report in reports
+        Made(report, made[report.name], judged.parity(report.name, made), found.recipe) for report in reports
     ]
-    return FormatReport(work.format.name, found.recipe, tuple(reports), quality, found.steps), artefacts
+    report = FormatReport(work.format.name, found.recipe, tuple(reports), quality, found.steps, on_a_stream)
+    return report, artefacts
 
 
 def _recordings(audio: Path, clips: int, judged_clips: int) -> tuple[CalibrationAudio, CalibrationAudio]:
@@ -207,32 +213,3 @@ def _recordings(audio: Path, clips: int, judged_clips: int) -> tuple[Calibration
     heard = CalibrationAudio(audio, clips=clips, use_speaker=lambda speaker: not is_held_out(speaker))
     kept = CalibrationAudio(audio, clips=judged_clips, telephone_share=0.0, use_speaker=is_held_out)
     return heard, kept
-
-
-def calibrate_parts(
-    bundle: Bundle,
-    quantized: QuantizedFormat,
-    parts: Mapping[str, FloatPart],
-    recipe: Recipe,
-    audio: CalibrationAudio,
-    *,
-    for_factors: bool = False,
-) -> list[CalibratedPart]:
-    """Show recordings to every part: frames to the encoder, and what it made of them to the decoder."""
-    encoder = quantized.load(parts["encoder"].content, precision="fp32")
-    input_name = bundle.manifest.part("encoder").inputs[0].name
-    features: list[Inputs] = []
-
-    def frames() -> Iterator[Inputs]:
-        for clip in audio:
-            run = {input_name: frames_of(clip.samples, bundle.manifest.front_end)}
-            features.append({"feature": encoder.run(run)["feature"]})
-            yield run
-
-    heard = list(parts)
-    calibrated = [parts["encoder"].calibrate(recipe, frames(), for_factors=for_factors)]
-    if not features:  # nothing of the encoder is static
-        for _ in frames():
-            pass
-    others = [name for name in heard if name != "encoder"]
-    return calibrated + [parts[name].calibrate(recipe, features, for_factors=for_factors) for name in others]

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from voxtoon.errors import InputError
+from voxtoon_export.streaming.parts import HEAD, STEP
 
 from .observers import OBSERVERS
 
@@ -120,11 +121,14 @@ class Recipe:
         known("target", self.target, TARGETS)
 
     def schemes(self, part: str, layers: Collection[str]) -> dict[str, str]:
-        """Return the name of the scheme of every layer of a part."""
+        """Return the name of the scheme of every layer of a part.
+
+        What is said of the encoder holds for its layers in the parts that are the encoder on a stream, too.
+        """
         chosen = dict.fromkeys(layers, self.scheme)
         for override in self.overrides:
             of_part, _, of_layer = override.where.partition(".")
-            if fnmatchcase(part, of_part):
+            if _is_meant(part, of_part):
                 named = [layer for layer in layers if fnmatchcase(layer, of_layer or "*")]
                 chosen |= dict.fromkeys(named, override.scheme)
         return chosen
@@ -144,7 +148,7 @@ class Recipe:
         """
         for override in self.overrides:
             of_part, _, of_layer = override.where.partition(".")
-            matching = [name for name in parts if fnmatchcase(name, of_part)]
+            matching = [name for name in parts if _is_meant(name, of_part)]
             if not matching:
                 raise _unknown("part in the recipe", of_part, parts)
             layers = [layer for name in matching for layer in parts[name]]
@@ -199,6 +203,11 @@ class Recipe:
             return cls.from_json(json.loads(text))
         except json.JSONDecodeError as error:
             raise InputError("the recipe is no JSON", got=error) from error
+
+
+def _is_meant(part: str, pattern: str) -> bool:
+    """Whether a pattern names a part, or the encoder that it is a piece of."""
+    return fnmatchcase(part, pattern) or (part in (STEP, HEAD) and fnmatchcase("encoder", pattern))
 
 
 def known(what: str, name: object, names: Collection[str]) -> None:

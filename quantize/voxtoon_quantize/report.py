@@ -64,6 +64,8 @@ class FormatReport:
         What was done in the end.
     steps
         What was changed in the recipe for a goal, and why.
+    on_a_stream
+        The quality of step and head in the encoder's place; None where they are not quantized.
     """
 
     format: str
@@ -71,6 +73,7 @@ class FormatReport:
     parts: tuple[PartReport, ...]
     quality: Quality
     steps: tuple[str, ...] = ()
+    on_a_stream: Quality | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all by name."""
@@ -78,6 +81,7 @@ class FormatReport:
             "format": self.format,
             "recipe": self.recipe.to_json(),
             "quality": self.quality.to_json(),
+            "on_a_stream": None if self.on_a_stream is None else self.on_a_stream.to_json(),
             "parts": [part.to_json() for part in self.parts],
             "chosen": list(self.steps),
         }

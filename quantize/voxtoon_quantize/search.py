@@ -113,7 +113,7 @@ class _Search:
 
     def _slow(self, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         """Layers with another scheme than the fastest, in order, and that scheme."""
-        for part in self.tried.parts:
+        for part in self.tried.between_voice_and_face:
             for layer, scheme in recipe.schemes(part.part.name, part.part.layers).items():
                 if scheme != _FASTEST:
                     yield part.part.name, layer, scheme
@@ -162,14 +162,14 @@ class _Search:
     def _largest_fully_connected(self) -> list[_Layer]:
         found = [
             _Layer(part.part.name, layer, weights)
-            for part in self.tried.parts
+            for part in self.tried.between_voice_and_face
             for layer, weights in part.part.fully_connected.items()
         ]
         return sorted(found, key=lambda item: -item.weights)
 
     def _truer(self, recipe: Recipe, max_angle_deg: float, steps: list[str]) -> Recipe:
         """Give layers more bits, those that turn the feature most first; tells of each in steps."""
-        angle, parts = self.tried.quality(recipe).angle_mean_deg, self.tried.parts
+        angle, parts = self.tried.quality(recipe).angle_mean_deg, self.tried.between_voice_and_face
         enough = angle <= max_angle_deg
         effects = [] if enough else list(self.known.effects(parts, recipe, self.tried.judged))
         for effect in sorted(effects, key=lambda item: -item.quality.angle_mean_deg):

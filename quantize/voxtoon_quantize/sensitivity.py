@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from .recipe import Recipe
 
 if TYPE_CHECKING:
+    from voxtoon.engines import Session
     from voxtoon_export.lowering import Content
 
     from .formats import CalibratedPart, Inputs, QuantizedFormat
@@ -33,7 +34,12 @@ class LayerError:
 
 
 def layer_errors(
-    quantized: QuantizedFormat, part: CalibratedPart, recipe: Recipe, inputs: Sequence[Inputs]
+    quantized: QuantizedFormat,
+    part: CalibratedPart,
+    recipe: Recipe,
+    inputs: Sequence[Inputs],
+    *,
+    adapt: Callable[[Session], Session] = lambda session: session,
 ) -> list[LayerError]:
     """Quantize one layer at a time, and measure on a few inputs.
 
@@ -43,26 +49,28 @@ def layer_errors(
         Gives the scheme of each layer.
     inputs
         At least two.
+    adapt
+        Makes a session that takes these inputs of one of the part.
 
     Returns
     -------
     list of LayerError
         The worst first; layers that the recipe leaves in float32 are not in it.
     """
-    before = _outputs(quantized, part.part.content, inputs)
+
+    def outputs(content: Content) -> list[np.ndarray]:
+        session = adapt(quantized.load(content, precision="any"))
+        runs = [session.run(run) for run in inputs]
+        return [np.stack([run[name] for run in runs]) for name in runs[0]]
+
+    before = outputs(part.part.content)
     found = []
     for layer, scheme in recipe.schemes(part.part.name, part.part.layers).items():
         if scheme != "fp32":
-            after = _outputs(quantized, part.quantize({layer: scheme}, recipe), inputs)
+            after = outputs(part.quantize({layer: scheme}, recipe))
             error = max(_relative_error(old, new) for old, new in zip(before, after, strict=True))
             found.append(LayerError(part.part.name, layer, error))
     return sorted(found, key=lambda item: -item.relative_error)
-
-
-def _outputs(quantized: QuantizedFormat, content: Content, inputs: Sequence[Inputs]) -> list[np.ndarray]:
-    session = quantized.load(content, precision="any")
-    runs = [session.run(run) for run in inputs]
-    return [np.stack([run[name] for run in runs]) for name in runs[0]]
 
 
 def _relative_error(before: np.ndarray, after: np.ndarray) -> float:

@@ -19,29 +19,34 @@ _ROUNDS: Final = 15
 _ROUND_S: Final = 1.0  # of one session; what is slow is not run as often
 
 
-def speed_ratio(reference: Session, candidate: Session, inputs: Inputs) -> float:
-    """Return how many times faster a candidate is: they take turns, and the fastest run of each counts."""
-    reference_s, candidate_s = _fastest_s([reference, candidate], inputs)
+def speed_ratio(
+    reference: Session, candidate: Session, inputs: Inputs, candidate_inputs: Inputs | None = None
+) -> float:
+    """Return how many times faster a candidate is: they take turns, and the fastest run of each counts.
+
+    A candidate whose state is of another type has inputs of its own.
+    """
+    reference_s, candidate_s = _fastest_s([(reference, inputs), (candidate, candidate_inputs or inputs)])
     return reference_s / candidate_s
 
 
 def wall_ratio(reference: Session, candidate: Session, inputs: Inputs) -> float:
     """As `speed_ratio` by the clock, for sessions of several threads; the machine should be doing no more."""
-    reference_s, candidate_s = _fastest_s([reference, candidate], inputs, clock=time.perf_counter)
+    reference_s, candidate_s = _fastest_s([(reference, inputs), (candidate, inputs)], clock=time.perf_counter)
     return reference_s / candidate_s
 
 
 def run_ms(session: Session, inputs: Inputs) -> float:
     """Return the milliseconds of the fastest of some runs."""
-    return 1000.0 * _fastest_s([session], inputs)[0]
+    return 1000.0 * _fastest_s([(session, inputs)])[0]
 
 
 def _fastest_s(
-    sessions: list[Session], inputs: Inputs, *, clock: Callable[[], float] = time.thread_time
+    sessions: list[tuple[Session, Inputs]], *, clock: Callable[[], float] = time.thread_time
 ) -> list[float]:
     took_s: list[list[float]] = [[] for _ in sessions]
     for _ in range(_ROUNDS):
-        for session, runs in zip(sessions, took_s, strict=True):
+        for (session, inputs), runs in zip(sessions, took_s, strict=True):
             start = clock()
             session.run(inputs)
             runs.append(clock() - start)

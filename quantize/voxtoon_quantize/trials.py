@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from voxtoon.bundle import ENCODER
 from voxtoon.errors import VoxtoonError
 
 from .formats import CalibratedPart, size_bytes
@@ -50,12 +51,20 @@ class Trials:
         """Of all artefacts."""
         return sum(map(size_bytes, self.made(recipe).values()))
 
+    @property
+    def between_voice_and_face(self) -> list[CalibratedPart]:
+        """The parts without step and head, whose schemes are the encoder's, if that is there too."""
+        twice = any(part.part.name == ENCODER for part in self.parts)
+        return [part for part in self.parts if not (twice and self.judged.is_streamed(part.part.name))]
+
     def ms(self, recipe: Recipe) -> float:
-        """Of one run of every part, one thread of this machine."""
-        return sum(
-            run_ms(self.judged.format.load(content, precision="int8"), self.judged.inputs[name][0])
-            for name, content in self.made(recipe).items()
-        )
+        """Of one run of every part on the way to a face, one thread of this machine."""
+        made, took_ms = self.made(recipe), 0.0
+        for part in self.between_voice_and_face:
+            name = part.part.name
+            session = self.judged.format.load(made[name], precision="int8")
+            took_ms += run_ms(session, self.judged.run_of(name, session))
+        return took_ms
 
     def quality(self, recipe: Recipe) -> Quality:
         """Against the float parts, on the voices."""

@@ -72,10 +72,23 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class StateGrid:
+    """State that an artefact keeps in integers: k stands for ``scale * (k - zero_point)``.
+
+    A stream begins with zeros, which is to say with ``zero_point``.
+    """
+
+    dtype: Literal["int8", "uint8"]
+    scale: NotNegative
+    zero_point: int
+
+
+@dataclass(frozen=True)
 class Artefact:
     """One part in one format at one precision; ``parity`` is None where the file is its own reference.
 
-    ``file`` is a file of the bundle, or a folder of it; then the artefact is all the files in that.
+    ``file`` is a file of the bundle, or a folder of it; then the artefact is all the files in that. State
+    that ``states`` does not name is as the part declares it.
     """
 
     part: Name
@@ -86,6 +99,7 @@ class Artefact:
     recipe: str | None = None
     parity: Parity | None = None
     quality: Mapping[str, float] | None = None
+    states: Mapping[Name, StateGrid] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from voxtoon.bundle_files import MANIFEST_NAME
 from voxtoon.errors import CheckError
 
 if TYPE_CHECKING:
-    from voxtoon.manifest import FileEntry, Manifest, Part, Streaming, TensorSpec
+    from voxtoon.manifest import Artefact, FileEntry, Manifest, Part, Streaming, TensorSpec
+
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
 def check_references(manifest: Manifest) -> None:
@@ -22,6 +24,7 @@ def check_references(manifest: Manifest) -> None:
         _check_listed(f"artefacts[{index}].part", artefact.part, parts, "parts")
         if not manifest.files_in(artefact.file):
             _check_listed(f"artefacts[{index}].file", artefact.file, manifest.files, "files")
+        _check_states(artefact, next(part for part in manifest.parts if part.name == artefact.part))
     if manifest.voice_activity is not None:
         _check_listed("voice_activity.part", manifest.voice_activity.part, parts, "parts")
     if manifest.streaming is not None:
@@ -32,6 +35,20 @@ def check_references(manifest: Manifest) -> None:
     _check_names(manifest.files)
     _check_lengths(manifest)
     _check_face(manifest)
+
+
+def _check_states(artefact: Artefact, part: Part) -> None:
+    where = f"{MANIFEST_NAME}: states of {artefact.file}"
+    outputs = {tensor.name for tensor in part.outputs}
+    known = [tensor.name for tensor in part.inputs if f"next_{tensor.name}" in outputs]
+    for name, grid in artefact.states.items():
+        if name not in known:
+            raise CheckError(where, got=repr(name), expected=", ".join(known) or "none")
+        low, high = _LIMITS[grid.dtype]
+        if not low <= grid.zero_point <= high:
+            raise CheckError(
+                f"{where}: {name}.zero_point", got=grid.zero_point, expected=f"{low} to {high}, {grid.dtype}"
+            )
 
 
 def _check_once(what: str, names: Iterable[str]) -> None:

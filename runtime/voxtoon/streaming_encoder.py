@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .engines import DType, Session
 from .errors import InputError
+from .integer_state import zeros_of
 from .manifest import Manifest, TensorSpec
 
 Array = NDArray[np.float32]
@@ -122,13 +123,13 @@ class StreamingEncoder:
 
     def reset(self) -> None:
         """Start anew."""
-        spec, types = self.spec, self._step.input_types
+        spec = self.spec
         self.state = StreamState(
             frames=0,
             count=0,
             total=np.zeros(spec.output_shape),
             pending=np.zeros((spec.lead_frames, *spec.frame_shape), np.float32),
-            states={name: np.zeros(shape, types[name]) for name, shape in spec.states.items()},
+            states={name: zeros_of(self._step, name, shape) for name, shape in spec.states.items()},
         )
 
     def clone(self) -> StreamingEncoder:

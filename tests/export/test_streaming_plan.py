@@ -113,6 +113,15 @@ def test_layers_that_cannot_be_streamed_are_refused_by_name(layers, why):
         streaming_units(encoder_of([BatchNorm("bn0"), *layers, MaxPool((1, 1))]))
 
 
+def test_a_padded_layer_is_masked_even_where_no_call_brings_frames_from_before_the_recording():
+    """The mask tells that the state at the start is seen: nothing may be folded across it."""
+    causal = [ZeroPad((2, 0), (0, 0)), Conv2d("conv1", 2, (3, 1))]
+    plan = step_plan(encoder_of([*causal, *[Conv2d("conv2", 2, (1, 1))]]))
+
+    assert [row.masked for row in plan.rows] == [True, False, False]
+    assert plan.rows[0].lag == 0
+
+
 def test_the_trunk_takes_its_name_and_input_from_the_encoder():
     part = replace(encoder("mel", padded=True), name="voice")
 

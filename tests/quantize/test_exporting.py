@@ -49,19 +49,29 @@ def tried(made):
 
 @pytest.fixture(scope="module")
 def slim(made, voices, tmp_path_factory):
-    """The same, of int8 alone."""
+    """The same of int8 alone, the encoder as `export --streaming only` leaves it: as step and head."""
+    from voxtoon_export.bundle_writer import write_bundle
     from voxtoon_quantize.quantizer import quantize
 
-    output = tmp_path_factory.mktemp("slim") / "slim.voxtoon"
-    return quantize(made[1].bundle, audio=voices, recipe=Recipe(), output=output, keep=(), clips=24).bundle
+    folder = tmp_path_factory.mktemp("slim")
+    with voxtoon.open_bundle(made[1].bundle) as bundle:
+        described = bundle.manifest
+        kept = tuple(item for item in described.artefacts if item.part != "encoder")
+        lost = {item.file for item in described.artefacts} - {item.file for item in kept}
+        only = write_bundle(
+            folder / "only.voxtoon",
+            manifest_without_files=replace(described, artefacts=kept, files={}),
+            files={name: bundle.read(name) for name in described.files if name not in lost},
+        )
+    output = folder / "slim.voxtoon"
+    return quantize(only, audio=voices, recipe=Recipe(), output=output, keep=(), clips=24).bundle
 
 
 def test_the_default_model_passes_its_gate(made):
     _, quantized = made
 
     assert {(part.name, part.precision) for part in quantized.parts} == {
-        ("encoder", "int8"),
-        ("decoder", "int8"),
+        (name, "int8") for name in ("encoder", "decoder", "encoder_step", "head")
     }
     with voxtoon.open_bundle(quantized.bundle) as bundle:
         assert [check.failure for check in verify(bundle) if check.failure] == []
@@ -110,15 +120,38 @@ def test_a_bundle_of_int8_alone_is_small_and_whole(slim):
         held = {(item.part, item.precision) for item in bundle.manifest.artefacts}
         parts = {part.name for part in bundle.manifest.parts}
         assert [check.failure for check in verify(bundle) if check.failure] == []
-    assert held == {("encoder", "int8"), ("decoder", "int8"), ("voice_activity", "fp32")}
-    assert parts == {"encoder", "decoder", "voice_activity"}
+    names = ("encoder_step", "head", "decoder")
+    assert held == {*((name, "int8") for name in names), ("voice_activity", "fp32")}
+    assert parts == {"encoder", *names, "voice_activity"}
+
+
+def test_a_call_is_heard_in_integers_where_the_bundle_has_them(slim, made):
+    from voxtoon.talk_listener import TalkListener
+
+    with voxtoon.open_bundle(slim) as bundle:
+        assert isinstance(bundle.pipeline().call_listener(), TalkListener)
+        stream = bundle.streamed_encoder().stream()
+    states = {name: state.dtype for name, state in stream.state.states.items()}
+    assert states.pop("position") == np.float32
+    assert set(states.values()) == {np.dtype(np.uint8)}
+
+    audio = read_audio(SAMPLE)
+    faces = []
+    with voxtoon.open_bundle(made[1].bundle) as bundle:
+        for precision in ("fp32", "int8"):
+            call = bundle.pipeline(precision=precision).stream(sample_rate=audio.sample_rate_hz)
+            with call:
+                updates = call.push(audio.samples)
+                faces.append(updates[-1].face)
+    assert np.abs(faces[0].image - faces[1].image).mean() < 0.02
 
 
 def test_what_ships_is_of_int8_alone():
     with voxtoon.open_bundle() as bundle:
-        precisions = {item.part: item.precision for item in bundle.manifest.artefacts}
+        found = {(item.part, item.precision) for item in bundle.manifest.artefacts}
 
-    assert (precisions["encoder"], precisions["decoder"]) == ("int8", "int8")
+    assert ("decoder", "int8") in found
+    assert {precision for part, precision in found if part != "voice_activity"} == {"int8"}
     assert bundle.path.stat().st_size <= MAXIMUM_BYTES
 
 

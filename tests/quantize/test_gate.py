@@ -7,6 +7,7 @@ from voxtoon_quantize.gate import INT8_GATE, judge
 GOOD = {
     "angle_mean_deg": 3.0,
     "angle_p95_deg": 6.0,
+    "drift_deg": 0.01,
     "r2_drop": 0.01,
     "psnr_db": 35.0,
     "ssim": 0.97,

@@ -6,11 +6,11 @@ import pytest
 
 import voxtoon
 from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import made_by
 from voxtoon_quantize.formats.onnx import FORMAT
 from voxtoon_quantize.judging import Judged, report_of
-from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Recipe
 
 RECIPE = Recipe(observer="minmax")

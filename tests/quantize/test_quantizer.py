@@ -35,7 +35,7 @@ def test_what_misses_the_gate_is_refused_with_what_it_missed(tiny_bundle, voices
         quantize(tiny_bundle, audio=voices, recipe=RECIPE, output=output)
     assert refused.value.exit_code == 1
     assert not list(tmp_path.iterdir())
-    assert {part.name for part in refused.value.parts} == {"encoder", "decoder"}
+    assert {part.name for part in refused.value.parts} == {"encoder", "decoder", "encoder_step", "head"}
 
 
 def test_layers_that_are_not_in_integers_are_named_with_the_reason(tiny_bundle, voices, tmp_path):

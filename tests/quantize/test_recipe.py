@@ -34,6 +34,14 @@ def test_a_name_alone_is_that_scheme_everywhere():
     assert set(recipe.schemes("encoder", PARTS["encoder"]).values()) == {"weight_wi8"}
 
 
+def test_what_is_said_of_the_encoder_holds_on_a_stream_too():
+    recipe = Recipe(overrides=(Override("encoder.fc1", "fp16"), Override("head.fc2", "fp32")))
+
+    assert recipe.schemes("head", ["fc1", "fc2"]) == {"fc1": "fp16", "fc2": "fp32"}
+    assert recipe.schemes("encoder", ["fc1", "fc2"])["fc2"] == "static_wi8_ai8"
+    recipe.check_names({"head": ["fc1", "fc2"], "encoder_step": ["conv1"]})
+
+
 def test_overrides_count_for_parts_layers_and_patterns_the_last_first():
     recipe = Recipe(
         overrides=(

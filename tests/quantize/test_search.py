@@ -7,12 +7,12 @@ import pytest
 import voxtoon
 from voxtoon.errors import CheckError, InputError
 from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import made_by, size_bytes
 from voxtoon_quantize.formats.onnx import FORMAT
-from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.judging import Judged, of_faces
 from voxtoon_quantize.layer_effects import EffectCache
-from voxtoon_quantize.quantizer import calibrate_parts
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.search import Goal
 from voxtoon_quantize.search import search as search_with
@@ -28,7 +28,7 @@ def search(parts, recipe, judged, goal):
 def known(tiny_bundle, voices):
     """Calibrated parts, and voices to judge by."""
     with voxtoon.open_bundle(tiny_bundle) as bundle:
-        parts = float_parts(bundle, FORMAT)
+        parts = of_faces(bundle, float_parts(bundle, FORMAT))
         heard = CalibrationAudio(voices, clips=3)
         calibrated = calibrate_parts(bundle, FORMAT, parts, RECIPE, heard, for_factors=True)
         kept = CalibrationAudio(voices, clips=2, telephone_share=0.0)

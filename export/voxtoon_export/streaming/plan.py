@@ -162,8 +162,12 @@ class StepRow:
 
     @property
     def masked(self) -> bool:
-        """Whether calls bring frames from before the recording, where the unit must see padding."""
-        return self.unit.before > 0 and self.lag > 0
+        """Whether the unit must see padding where calls bring frames from before the recording.
+
+        A mask also tells who reads the artefact that the state at the start is seen: without one no output
+        that counts sees it, and the state may be kept in another way.
+        """
+        return self.unit.before > 0
 
 
 @dataclass(frozen=True)

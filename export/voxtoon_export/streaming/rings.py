@@ -54,7 +54,7 @@ class RingEncoder:
 
     def __init__(self, network: Network) -> None:
         self.units = streaming_units(network.spec)
-        self._layers = trunk_layers(network)
+        self._layers = tuple(trunk_layers(network).values())
         self._head = head_network(network)
         self.reset()
 
@@ -128,11 +128,11 @@ def offline_trunk(network: Network, frames: Tensor) -> Tensor:
     return value.permute(0, 2, 3, 1)
 
 
-def trunk_layers(network: Network) -> nn.ModuleList:
-    """Return the modules of an encoder's units, with its weights."""
+def trunk_layers(network: Network) -> dict[str, nn.Module]:
+    """Return the modules of an encoder's units by their names in it, in order, with its weights."""
     trunk = build(trunk_part(network.spec))
     _share_tensors(trunk, network)
-    return nn.ModuleList(list(trunk.eval().children())[:-1])
+    return dict(list(trunk.eval().named_children())[:-1])
 
 
 def head_network(network: Network) -> Network:

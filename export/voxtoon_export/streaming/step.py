@@ -25,7 +25,10 @@ class StepNetwork(nn.Module):
     def __init__(self, network: Network, spec: StepPart) -> None:
         super().__init__()
         self.spec = spec
-        self.layers = trunk_layers(network)
+        layers = trunk_layers(network)
+        self._names = tuple(layers)
+        for name, layer in layers.items():  # so that in an artefact too a layer has its declared name
+            self.add_module(name, layer)
         self._masks = nn.ModuleDict(
             {
                 str(number): _Mask(row.frames, row.lag)
@@ -42,13 +45,13 @@ class StepNetwork(nn.Module):
     def forward(self, frames: Tensor, position: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Channel last at the edges, channel first inside, as any `Network`."""
         value, kept, following = frames.permute(0, 3, 1, 2), iter(states), []
-        for number, (row, layer) in enumerate(zip(self.spec.plan.rows, self.layers, strict=True)):
+        for number, (row, name) in enumerate(zip(self.spec.plan.rows, self._names, strict=True)):
             if row.masked:
                 value = value * self._masks[str(number)](position).view(1, 1, -1, 1)
             if row.state_frames:
                 value = torch.cat([next(kept).permute(0, 3, 1, 2), value], dim=2)
                 following.append(value[:, :, row.frames :].permute(0, 2, 3, 1))
-            value = layer(value[:, :, : _used(row)])
+            value = self.get_submodule(name)(value[:, :, : _used(row)])
         position_after = torch.clamp(position + 1, max=float(self.spec.plan.settled_calls))
         valid = self._valid(position).view(1, -1)
         return value.permute(0, 2, 3, 1), valid, position_after, *following

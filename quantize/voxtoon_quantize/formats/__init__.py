@@ -16,6 +16,7 @@ from voxtoon_export.lowering import Content
 
 if TYPE_CHECKING:
     from voxtoon.engines import Session
+    from voxtoon.manifest import StateGrid
 
     from ..audit import Audit
     from ..recipe import Recipe
@@ -33,6 +34,13 @@ class FloatPart(Protocol):
     @property
     def content(self) -> Content:
         """Its float32 artefact."""
+
+    @property
+    def calibrated(self) -> Content:
+        """What `calibrate` shows its inputs to: the artefact, or the same after exact rewrites.
+
+        A state may be another in it, so that inputs of the one are not inputs of the other.
+        """
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -83,6 +91,9 @@ class QuantizedFormat:
         Whether its engine here is the one of the devices, so that it tells of the speed.
     minimum_runtime
         From an artefact to the oldest version of each library that runs it; None where the float one's are.
+    states
+        From an artefact to what its integers that are state stand for; raises CheckError where that is not
+        one grid. None where the encoder on a stream cannot be quantized in this format.
     """
 
     name: str
@@ -91,13 +102,21 @@ class QuantizedFormat:
     audit: Callable[[Content, Inputs, Recipe], Audit]
     timed: bool = True
     minimum_runtime: Callable[[Content], Mapping[str, str]] | None = None
+    states: Callable[[Content], Mapping[str, StateGrid]] | None = None
 
     def load(self, content: Content, *, precision: str, threads: int | None = 1) -> Session:
         """Load an artefact in the engine of this format; raises CheckError where that refuses it."""
         from voxtoon.engines import ENGINES
+        from voxtoon.integer_state import IntegerStateSession
         from voxtoon_export.lowering import format_named
 
-        return ENGINES[format_named(self.name).engine].load(content, precision=precision, threads=threads)
+        session = ENGINES[format_named(self.name).engine].load(content, precision=precision, threads=threads)
+        grids = self.state_grids(content) if precision != "fp32" else {}
+        return IntegerStateSession(session, grids) if grids else session
+
+    def state_grids(self, content: Content) -> Mapping[str, StateGrid]:
+        """Return what the integers of an artefact's states stand for, by their names."""
+        return {} if self.states is None else self.states(content)
 
 
 def quantized_formats() -> tuple[str, ...]:

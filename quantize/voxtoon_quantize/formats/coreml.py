@@ -91,6 +91,11 @@ class CoreMLPart:
         return found
 
     @property
+    def calibrated(self) -> Files:
+        """As `FloatPart.calibrated`."""
+        return self.content
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """As `FloatPart.layers`."""
         return tuple(self._weighted)

@@ -54,6 +54,11 @@ class LitertPart:
         return found
 
     @property
+    def calibrated(self) -> bytes:
+        """As `FloatPart.calibrated`."""
+        return self.content
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """As `FloatPart.layers`."""
         return tuple(self._weights)

@@ -14,11 +14,13 @@ from voxtoon.errors import CheckError
 from voxtoon_export.lowering import Content
 
 from ..graph import Graph, layer_name, layer_names
+from ..graph_state import states
 from ..histogram import Histogram
 from ..observers import OBSERVERS, Range
 from ..onnx_audit import audit
 from ..onnx_factors import INNER, Directions, directions_of, heard_by, with_factors
-from ..onnx_static import observed, quantized, squashed
+from ..onnx_states import state_grids
+from ..onnx_static import observable, observed, quantized, squashed
 from ..onnx_weights import with_light_weights
 from ..ranges import collect
 from ..recipe import SCHEMES, TARGETS, WITHOUT_PALETTES, Recipe
@@ -27,6 +29,8 @@ from . import Inputs, QuantizedFormat
 
 if TYPE_CHECKING:
     import onnx
+
+    from voxtoon.manifest import StateGrid
 
     from ..audit import Audit
 
@@ -51,6 +55,12 @@ class OnnxPart:
         import onnx
 
         return rewrite(onnx.load_from_string(self.content), self.rewrites)[0]
+
+    @property
+    def calibrated(self) -> bytes:
+        """As `FloatPart.calibrated`."""
+        content: bytes = self.rewritten.SerializeToString(deterministic=True)
+        return content
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
@@ -80,7 +90,7 @@ class OnnxPart:
             heard = heard_by(self.rewritten, wanted, inputs)
         calibrated = CalibratedOnnxPart(self, {}, heard)
         model = calibrated.floats(factored)
-        tensors = observed(model, _static(_as_factors(schemes)))
+        tensors = observable(model, _static(_as_factors(schemes)))
         return replace(calibrated, seen=collect(model, tensors, inputs)) if tensors else calibrated
 
 
@@ -112,7 +122,10 @@ class CalibratedOnnxPart:
             ranges: dict[str, Range] = {
                 name: observer.range(self.seen[name], squashed=name in eased) for name in wanted
             }
-            model = quantized(model, ranges, layers=static, activation=TARGETS[recipe.target])
+            # State from outside stays as it is, and signed state would have onnxruntime compute in float on
+            # x86, where it makes unsigned values of signed ones otherwise.
+            activation = "u8" if states(Graph(floats)) else TARGETS[recipe.target]
+            model = quantized(model, ranges, layers=static, activation=activation)
         content: bytes = model.SerializeToString(deterministic=True)
         return content
 
@@ -156,4 +169,11 @@ def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
     return audit(content, inputs, signed=TARGETS[recipe.target] == "s8")
 
 
-FORMAT: Final = QuantizedFormat("onnx", schemes=WITHOUT_PALETTES, part=_part, audit=_audit)
+def _states(content: Content) -> dict[str, StateGrid]:
+    import onnx
+
+    assert isinstance(content, bytes)
+    return state_grids(onnx.load_from_string(content))
+
+
+FORMAT: Final = QuantizedFormat("onnx", schemes=WITHOUT_PALETTES, part=_part, audit=_audit, states=_states)

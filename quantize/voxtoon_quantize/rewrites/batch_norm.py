@@ -3,7 +3,9 @@
 ``W * (alpha x + beta) = (W alpha) * x + sum(W) beta``: exact, negative scales included, where the convolution
 has no padding. Where it pads with zeros, the zeros stand for ``-beta / alpha`` of the folded map: there the
 map is shifted by ``beta / alpha`` first, so that zero is right again, and the multiplication alone is saved.
-Between both there may be a flattening, and a max pool where no scale is negative.
+Between both there may be a flattening, a max pool where no scale is negative, and the state of a stream: it
+then holds the map as it is before the norm. No output that counts sees what it holds at the start: where
+padding is seen a mask stands between (`voxtoon_export.streaming.plan.StepRow.masked`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Graph, attribute, layer_name
+from ..graph_state import is_continued_state, is_kept
 from . import Rewrite
 
 if TYPE_CHECKING:
@@ -48,13 +51,20 @@ def _scale_and_shift(graph: Graph, norm: onnx.NodeProto) -> tuple[Floats, Floats
 
 def _target(graph: Graph, name: str, *, pooled: bool) -> onnx.NodeProto | None:
     """The layer that reads a tensor, through nothing that a scale and a shift per channel do not pass."""
-    while (node := graph.only_consumer(name)) is not None:
+    while (node := _reader(graph, name)) is not None:
         if node.op_type in ("Conv", "Gemm"):
             return node if node.input[0] == name and layer_name(graph, node) is not None else None
-        if node.op_type not in ("Reshape", "Flatten") and not (node.op_type == "MaxPool" and pooled):
+        passes = node.op_type in ("Reshape", "Flatten", "Slice") or is_continued_state(graph, node)
+        if not passes and not (node.op_type == "MaxPool" and pooled):
             return None
         name = node.output[0]
     return None
+
+
+def _reader(graph: Graph, name: str) -> onnx.NodeProto | None:
+    """The one node that reads a tensor, besides what keeps it for the next call of a stream."""
+    readers = [node for node in graph.consumers(name) if not is_kept(graph, node)]
+    return readers[0] if len(readers) == 1 and name not in graph.outputs else None
 
 
 def _takes(graph: Graph, target: onnx.NodeProto, scale: Floats) -> bool:

@@ -206,7 +206,7 @@ def _used(opened: Opened, part: str) -> UsedArtefact:
     of_all = hashlib.sha256("".join(entry.sha256 for entry in entries).encode()).hexdigest()
     kernels: Mapping[str, int] = {}
     if spec.kernels is not None:
-        inputs = example_inputs(bundle.manifest, part, opened.golden.frames)
+        inputs = example_inputs(bundle.manifest, artefact, opened.golden.frames)
         kernels = spec.kernels(bundle.read(artefact.file), inputs)
     return UsedArtefact(
         part=part,

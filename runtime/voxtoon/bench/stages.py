@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -114,7 +114,8 @@ def stages(opened: Opened) -> dict[str, Stage]:
         found = {"speech": lambda: SpeechDetector(detector.run).push(golden.audio), **found}
     if manifest.streaming is not None:
         part = manifest.streaming.step
-        step, inputs = opened.session(part), example_inputs(manifest, part, golden.frames)
+        inputs = example_inputs(manifest, opened.choice(part)[1], golden.frames)
+        step = opened.session(part)
         found["step"] = lambda: step.run(inputs)
     found["decoder"] = lambda: decoder.run({"feature": feature})
     found["warp"] = lambda: face().image
@@ -132,14 +133,17 @@ def stages(opened: Opened) -> dict[str, Stage]:
 
 
 def example_inputs(
-    manifest: Manifest, part: str, frames: NDArray[np.float32]
-) -> dict[str, NDArray[np.float32]]:
-    """Return what a part can be run on: frames of a clip where it takes some, and zeros for the rest."""
-    inputs = {}
-    for tensor in manifest.part(part).inputs:
+    manifest: Manifest, artefact: Artefact, frames: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
+    """Return what an artefact can be run on: frames of a clip where it takes some, and zeros for the rest."""
+    inputs: dict[str, NDArray[Any]] = {}
+    for tensor in manifest.part(artefact.part).inputs:
         # The only length that is free is that of a clip.
         shape = [size if isinstance(size, int) else frames.shape[1] for size in tensor.shape]
-        inputs[tensor.name] = np.zeros(shape, np.float32)
+        grid = artefact.states.get(tensor.name)
+        inputs[tensor.name] = (
+            np.zeros(shape, np.float32) if grid is None else np.full(shape, grid.zero_point, grid.dtype)
+        )
     if "frames" in inputs:
         taken = frames[:, : inputs["frames"].shape[1]]
         inputs["frames"][:, : taken.shape[1]] = taken

@@ -189,5 +189,5 @@ def _stage(opened: Opened, part: str) -> Stage:
     from voxtoon.bench.stages import example_inputs
 
     session = opened.session(part)
-    inputs = example_inputs(opened.bundle.manifest, part, opened.golden.frames)
+    inputs = example_inputs(opened.bundle.manifest, opened.choice(part)[1], opened.golden.frames)
     return lambda: session.run(inputs)

@@ -239,8 +239,11 @@ def text_of(report: Report) -> str:
 
     lines = []
     for made in report.formats:
-        rows = [(name, f"{value:.4g}") for name, value in made.quality.to_json().items()]
-        lines += [_tables(made.parts), "", table((f"{made.format}, on speakers kept apart", ""), rows), ""]
+        lines += [_tables(made.parts), ""]
+        for quality, how in ((made.quality, ""), (made.on_a_stream, ", on a stream")):
+            if quality is not None:
+                rows = [(name, f"{value:.4g}") for name, value in quality.to_json().items()]
+                lines += [table((f"{made.format}{how}, on speakers kept apart", ""), rows), ""]
         lines += [f"chosen: {step}" for step in made.steps]
     lines += [f"skipped: {item.reason}" for item in report.skipped]
     skipped = f", {len(report.skipped)} skipped" if report.skipped else ""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxtoon.errors import InputError
+from voxtoon.integer_state import IntegerStateSession
 from voxtoon.manifest import Artefact, Manifest
 from voxtoon.tuning import tuned_choice
 
@@ -174,7 +175,8 @@ def load_session(
     spec, artefact = choose(bundle.manifest, part, engine=engine, precision=precision)
     check_version(spec, artefact)
     read = bundle.read_folder if spec.takes_folders else bundle.read
-    return spec.load(read(artefact.file), precision=artefact.precision, threads=threads)
+    session = spec.load(read(artefact.file), precision=artefact.precision, threads=threads)
+    return IntegerStateSession(session, artefact.states) if artefact.states else session
 
 
 def _candidates(engine: str) -> list[EngineSpec]:
