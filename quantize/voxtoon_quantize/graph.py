@@ -89,6 +89,13 @@ class Graph:
         """Let a node read another tensor in the place of one."""
         node.input[:] = [new if name == old else name for name in node.input]
 
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Return what the elements of an input are."""
+        from onnx import helper
+
+        edge = next(edge for edge in self._model.graph.input if edge.name == name)
+        return np.dtype(helper.tensor_dtype_to_np_dtype(edge.type.tensor_type.elem_type))
+
     def set_dtype(self, name: str, dtype: type[np.generic]) -> None:
         """Let an input or output have elements of another kind."""
         from onnx import helper

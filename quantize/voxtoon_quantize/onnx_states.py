@@ -29,7 +29,7 @@ def state_grids(model: onnx.ModelProto) -> dict[str, StateGrid]:
     found = {}
     for node in graph.nodes:
         state = continued(graph, node.output[0]) if is_continued_state(graph, node) else None
-        if state is None:
+        if state is None or graph.dtype(state.name).kind == "f":
             continue
         grids = list(dict.fromkeys(_grids(graph, state)))
         if len(grids) > 1:
