@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from voxtoon import manifest
 from voxtoon.avatar import MEASUREMENTS, AvatarStatistics
 from voxtoon.confidence import DESCRIPTOR
 from voxtoon.errors import InputError
+from voxtoon_export.lowering import About
+from voxtoon_export.model_card import declaration_of
 
 if TYPE_CHECKING:
     from voxtoon.front_end_spec import FrontEndSpec
@@ -37,6 +40,22 @@ def part_entry(part: PartSpec, front_end: FrontEndSpec, *, licence: str) -> mani
 def tensor_entry(tensor: TensorSpec) -> manifest.TensorSpec:
     """Return the manifest's entry of an input or output."""
     return manifest.TensorSpec(tensor.name, tensor.shape, "float32", tensor.axes)
+
+
+def about(checkpoint: Checkpoint, part: str) -> About:
+    """Return what an artefact tells of itself, for who finds it without its bundle."""
+    variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
+    return About(
+        author=str(checkpoint.model_card.get("author") or "not stated"),
+        licence=declared.licence,
+        description=f"{variant.name}, {part}. {declared.intended_use}",
+        metadata={
+            "voxtoon.system": variant.system,
+            "voxtoon.variant": variant.name,
+            "voxtoon.part": part,
+            "voxtoon.front_end": json.dumps(variant.front_end.to_json()),
+        },
+    )
 
 
 def face_entry(checkpoint: Checkpoint) -> manifest.FaceShape:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxtoon import manifest
-from voxtoon.agreement import Agreement, Tolerance, worst
-from voxtoon.engines import ENGINES
-from voxtoon.errors import CheckError, InputError, VoxtoonError
+from voxtoon.errors import InputError
 from voxtoon_export import checkpoint_manifest, voice_activity
 from voxtoon_export.bundle_writer import write_bundle
+from voxtoon_export.checked_artefacts import CheckedArtefacts
 from voxtoon_export.golden import golden_files, sample_voice
-from voxtoon_export.lowering import About, Content, Format, format_named
+from voxtoon_export.lowering import Format, format_named
 from voxtoon_export.model_card import declaration_of, render
-from voxtoon_export.parity import Case, Clip, check_artefact, read_clip, reference_cases
+from voxtoon_export.parity import Case, Clip, read_clip, reference_cases
 from voxtoon_export.streaming.artefacts import StreamedEncoder
 from voxtoon_export.streaming.plan import streaming_units
 
 if TYPE_CHECKING:
-    from torch import nn
+    import onnx
 
-    from voxtoon.engines import Session
     from voxtoon_export.checkpoint import Checkpoint
 
 STREAMING: Final = ("both", "only", "none")
@@ -98,7 +96,8 @@ def export(
         An artefact misses its tolerance or cannot be checked. No bundle is written then.
     """
     tell = progress or (lambda words: None)
-    chosen = [_format(name, precisions) for name in dict.fromkeys(formats)]
+    wanted = list(dict.fromkeys(precisions))
+    chosen = [_format(name, wanted) for name in dict.fromkeys(formats)]
     _check_folder(Path(output))
     is_streamed = _is_streamed(checkpoint, streaming)
     clips = [sample_voice(), *(read_clip(path) for path in audio)]
@@ -108,163 +107,33 @@ def export(
         name: (checkpoint.variant.parts[name], checkpoint.network(name)) for name in _parts(checkpoint)
     }
     streamed = StreamedEncoder.of(modules["encoder"][1]) if is_streamed else None
+    about = partial(checkpoint_manifest.about, checkpoint)
     cases = reference_cases(modules, clips, front_end=checkpoint.variant.front_end, face=face)
     with tempfile.TemporaryDirectory() as folder:
-        made = _Made(Path(folder))
+        made = CheckedArtefacts(Path(folder))
         for file_format in chosen:
             for name, (part, module) in modules.items():
                 if streaming == "only" and name == "encoder":
                     continue
                 tell(f"lowering {name} to {file_format.name}")
-                lowered = file_format.lower(module, part, list(dict.fromkeys(precisions)))
-                for precision, content in lowered.items():
+                for precision, content in file_format.lower(module, part, wanted).items():
                     tell(f"checking {name} {file_format.name} {precision}")
-                    if file_format.label is not None:
-                        content = file_format.label(content, _about(checkpoint, name))
-                    made.add(name, file_format, precision, content, cases[name], module=module)
+                    content = file_format.labelled(content, about(name))
+                    made.add(file_format, name, precision, content, cases[name], module=module)
             if streamed is not None:
                 tell(f"lowering and checking the streaming encoder in {file_format.name}")
-                made.add_streaming(streamed, file_format, precisions, cases["encoder"], checkpoint)
+                for artefact in streamed.checked(file_format, wanted, cases["encoder"], about=about):
+                    made.let_in(file_format, *artefact)
         tell("voice activity")
-        cases |= {voice_activity.NAME: made.add_voice_activity(clips, chosen)}
+        activity = voice_activity.specialised_model()
+        cases |= {voice_activity.NAME: voice_activity.original_cases(clips)}
+        for file_format in chosen:
+            voice_activity.add_to(made, activity, file_format, cases[voice_activity.NAME])
         files, golden = _other_files(checkpoint, made, cases, clips, face, streamed)
-        described = _manifest(checkpoint, made, face, golden, streamed)
+        described = _manifest(checkpoint, made, face, golden, streamed, activity)
         tell("writing the bundle")
         bundle = write_bundle(output, manifest_without_files=described, files={**made.files, **files})
     return Report(bundle, described, made.sizes_bytes, tuple(clip.name for clip in clips), _notes(checkpoint))
-
-
-@dataclass
-class _Made:
-    """The artefacts made so far, each checked before it is let in; their bytes wait in a folder."""
-
-    folder: Path
-    artefacts: list[manifest.Artefact] = field(default_factory=list)
-    files: dict[str, Path] = field(default_factory=dict)
-    sizes_bytes: dict[str, int] = field(default_factory=dict)
-    third_party: list[manifest.Part] = field(default_factory=list)
-
-    def add(
-        self,
-        part: str,
-        file_format: Format,
-        precision: str,
-        content: Content,
-        cases: Sequence[Case],
-        *,
-        module: nn.Module | None = None,
-        reference: str = "torch",
-        adapt: Callable[[Session], Session] = lambda session: session,
-    ) -> None:
-        """Check an artefact and let it in; CheckError when it fails."""
-        tolerance = file_format.tolerances[precision]
-        session = ENGINES[file_format.engine].load(content, precision=precision, threads=None)
-        where = f"{part} {file_format.name} {precision}"
-        try:
-            found = check_artefact(adapt(session), cases, tolerance=tolerance, where=where)
-        except CheckError as error:
-            place = _where_it_appears(file_format, session, module, cases[-1], tolerance)
-            if place is None:
-                raise
-            raise CheckError(f"{error}; {place}") from error
-        self._let_in(part, file_format, precision, content, worst(found.values()), reference)
-
-    def _let_in(
-        self,
-        part: str,
-        file_format: Format,
-        precision: str,
-        content: Content,
-        agreement: Agreement,
-        reference: str,
-    ) -> None:
-        tolerance = file_format.tolerances[precision]
-        file = f"{part}.{precision}{file_format.extension}"
-        self._keep({file: content} if isinstance(content, bytes) else _in_folder(file, content))
-        self.sizes_bytes[file] = (
-            len(content) if isinstance(content, bytes) else sum(map(len, content.values()))
-        )
-        parity = manifest.Parity(reference=reference, **agreement.to_json(), tolerance=tolerance.to_json())
-        self.artefacts.append(
-            manifest.Artefact(
-                part, file_format.name, precision, file, file_format.minimum_runtime, parity=parity
-            )
-        )
-
-    def _keep(self, files: Mapping[str, bytes]) -> None:
-        for name, content in files.items():
-            self.files[name] = self.folder / name
-            self.files[name].parent.mkdir(parents=True, exist_ok=True)
-            self.files[name].write_bytes(content)
-
-    def add_streaming(
-        self,
-        streamed: StreamedEncoder,
-        file_format: Format,
-        precisions: Sequence[str],
-        cases: Sequence[Case],
-        checkpoint: Checkpoint,
-    ) -> None:
-        """Let step and head in, checked as a pair on the frames of the encoder's cases."""
-        clips = {case.name: case.inputs["frames"] for case in cases}
-        for precision, step, head in streamed.lowered(file_format, list(dict.fromkeys(precisions))):
-            if file_format.label is not None:
-                step = file_format.label(step, _about(checkpoint, streamed.step.name))
-                head = file_format.label(head, _about(checkpoint, streamed.head.name))
-            of_step, of_head = streamed.check(file_format, precision, step, head, clips)
-            self._let_in(streamed.step.name, file_format, precision, step, of_step, "torch")
-            self._let_in(streamed.head.name, file_format, precision, head, of_head, "torch")
-
-    def add_voice_activity(self, clips: Sequence[Clip], formats: Sequence[Format]) -> list[Case]:
-        """Let the voice activity part in, float32, in each of the formats."""
-        model, cases = voice_activity.specialised_model(), voice_activity.original_cases(clips)
-        for file_format in formats:
-            content = voice_activity.lowered(model, file_format)
-            if file_format.label is not None:
-                content = file_format.label(content, voice_activity.ABOUT)
-            self.add(
-                voice_activity.NAME,
-                file_format,
-                "fp32",
-                content,
-                cases,
-                reference=f"{voice_activity.PACKAGE} {voice_activity.VERSION}",
-                adapt=voice_activity.OverClips,
-            )
-        self.third_party.append(voice_activity.part_entry(model))
-        return cases
-
-
-def _where_it_appears(
-    file_format: Format, session: Session, module: nn.Module | None, case: Case, tolerance: Tolerance
-) -> str | None:
-    """Say where a failing artefact leaves the way of its module, None where that cannot be found."""
-    if file_format.explain is None or module is None:
-        return None
-    try:
-        return file_format.explain(session, module, case.inputs, tolerance)
-    except VoxtoonError:  # what cannot be run cannot be looked into either
-        return None
-
-
-def _in_folder(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {f"{folder}/{name}": content for name, content in files.items()}
-
-
-def _about(checkpoint: Checkpoint, part: str) -> About:
-    """Return what an artefact tells of itself, for who finds it without its bundle."""
-    variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
-    return About(
-        author=str(checkpoint.model_card.get("author") or "not stated"),
-        licence=declared.licence,
-        description=f"{variant.name}, {part}. {declared.intended_use}",
-        metadata={
-            "voxtoon.system": variant.system,
-            "voxtoon.variant": variant.name,
-            "voxtoon.part": part,
-            "voxtoon.front_end": json.dumps(variant.front_end.to_json()),
-        },
-    )
 
 
 def _format(name: str, precisions: Sequence[str]) -> Format:
@@ -315,7 +184,7 @@ def _notes(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 def _other_files(
     checkpoint: Checkpoint,
-    made: _Made,
+    made: CheckedArtefacts,
     cases: Cases,
     clips: Sequence[Clip],
     face: manifest.FaceShape,
@@ -330,7 +199,7 @@ def _other_files(
     golden = golden_files(
         clips[0],
         frames,
-        outputs if streamed is None else {**outputs, **streamed.golden(frames)},
+        outputs if streamed is None else {**outputs, **streamed.golden(of_sample["encoder"])},
         face=face,
         statistics=checkpoint_manifest.avatar_statistics_entry(checkpoint),
     )
@@ -341,10 +210,11 @@ def _other_files(
 
 def _manifest(
     checkpoint: Checkpoint,
-    made: _Made,
+    made: CheckedArtefacts,
     face: manifest.FaceShape,
     golden: Mapping[str, str],
     streamed: StreamedEncoder | None,
+    activity: onnx.ModelProto,
 ) -> manifest.Manifest:
     variant, declared = checkpoint.variant, declaration_of(checkpoint.model_card)
     parts = [
@@ -357,7 +227,7 @@ def _manifest(
         system=variant.system,
         variant=variant.name,
         front_end=variant.front_end,
-        parts=(*parts, *made.third_party),
+        parts=(*parts, voice_activity.part_entry(activity)),
         artefacts=tuple(made.artefacts),
         files={},
         face=face,

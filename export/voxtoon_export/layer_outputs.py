@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from voxtoon.agreement import Tolerance
+
 from .chains import chains
+from .first_difference import Difference, Intermediate, first_difference
 
 if TYPE_CHECKING:
     from .network import Network
 
 LayerOutputs = list[tuple[str, NDArray[Any]]]
+
+_ROUNDING: Final = 0.02
+"""What float16 may change in a layer's output, of its scale, without being an error in itself."""
 
 
 def layer_outputs(network: Network, inputs: Mapping[str, NDArray[Any]]) -> list[LayerOutputs]:
@@ -50,3 +56,33 @@ def layer_outputs(network: Network, inputs: Mapping[str, NDArray[Any]]) -> list[
             hook.remove()
     trunk, *branches = ([(place.name, made[place.name]) for place in chain] for chain in chains(network))
     return [trunk + branch for branch in branches]
+
+
+def where_it_appears(
+    values: Sequence[Intermediate],
+    network: Network,
+    inputs: Mapping[str, NDArray[Any]],
+    *,
+    tolerance: Tolerance,
+) -> Difference | None:
+    """Find where an artefact leaves the way of a part.
+
+    Parameters
+    ----------
+    values
+        What the artefact makes of the inputs on its way, maps channel first.
+    network, inputs
+        As for `layer_outputs`.
+    tolerance
+        That the artefact misses.
+
+    Returns
+    -------
+    Difference or None
+        None where no layer shows it.
+    """
+    limit = tolerance.max_abs_relative or _ROUNDING
+    places = (
+        first_difference(values, layers, max_abs_relative=limit) for layers in layer_outputs(network, inputs)
+    )
+    return next((place for place in places if place is not None), None)

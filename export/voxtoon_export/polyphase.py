@@ -1,6 +1,6 @@
 """A transposed convolution as an ordinary one: the same sums, up to their order, for runtimes without it.
 
-LiteRT has no transposed convolution with padding, and a slow one without (``python -m benchmarks.litert``).
+LiteRT has no transposed convolution with padding, and a slow one without (see docs/litert.md).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import onnx
 
     from voxtoon.engines import DType, Session
+    from voxtoon_export.checked_artefacts import CheckedArtefacts
     from voxtoon_export.lowering import Content, Format
 
 NAME: Final = "voice_activity"
@@ -157,6 +158,14 @@ def lowered(model: onnx.ModelProto, file_format: Format) -> Content:
     from voxtoon_export.voice_activity_network import torch_network
 
     return file_format.lower(torch_network(model), part_entry(model), ["fp32"])["fp32"]
+
+
+def add_to(
+    made: CheckedArtefacts, model: onnx.ModelProto, file_format: Format, cases: Sequence[Case]
+) -> None:
+    """Let the specialised network into an export, float32, in a format; CheckError when it fails."""
+    content = file_format.labelled(lowered(model, file_format), ABOUT)
+    made.add(file_format, NAME, "fp32", content, cases, reference=f"{PACKAGE} {VERSION}", adapt=OverClips)
 
 
 def part_entry(model: onnx.ModelProto) -> manifest.Part:

@@ -1,6 +1,8 @@
 """Reading a saved package and running it: inputs, states, what is refused, and what failed where."""
 
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from torch import nn
 from tests.export.coreml_programs import FP16, FP32, computed, ct, mb, normal, nothing_to_collect, save, saved
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
-from voxtoon_export.coreml_reference import Feature, ReferenceModel, load
+from voxtoon_export.coreml_reference import OPERATIONS, Feature, ReferenceModel, load
 from voxtoon_export.coreml_reference.program import Operation, Program, Result
 
 RANGE = ct.Shape((1, 2, ct.RangeDim(3, 20, default=5)))
@@ -133,6 +135,7 @@ def stateful(tmp_path):
 
 def test_a_state_goes_on_from_run_to_run(stateful):
     memory, state = Memory(), stateful.make_state()
+    assert {step.kind for step in stateful._steps} >= {"read_state", "coreml_update_state"}
     for seed in range(3):
         x = normal(1, 2, 5, seed=seed).astype(np.float16)
         found = stateful.predict({"x": x}, state)
@@ -151,6 +154,11 @@ def test_states_are_apart_and_one_must_be_given(stateful):
     assert first["total"].max() == 2
     with pytest.raises(InputError, match="state"):
         stateful.predict(x)
+
+
+def test_every_known_operation_is_named_in_a_test_of_its_family():
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_coreml_reference_*.py"))
+    assert {kind for kind in OPERATIONS if not re.search(rf"\b{kind}\b", tests)} == set()
 
 
 def test_an_unknown_operation_is_refused_by_name_when_loading():

@@ -5,6 +5,8 @@ import pytest
 
 from voxtoon.engines import ENGINES
 from voxtoon.errors import CheckError
+from voxtoon_export.layer_outputs import where_it_appears
+from voxtoon_export.litert_model import read, written
 from voxtoon_export.lowering import litert
 from voxtoon_export.parity import Case, check_artefact, torch_outputs
 
@@ -14,9 +16,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 @pytest.fixture(scope="module")
-def face_encoder(tiny_checkpoint):
+def network(tiny_checkpoint):
+    return tiny_checkpoint.network("face_encoder")
+
+
+@pytest.fixture(scope="module")
+def face_encoder(network):
     """The bytes of the artefact, and a case to check it on."""
-    part, network = tiny_checkpoint.variant.parts["face_encoder"], tiny_checkpoint.network("face_encoder")
+    part = network.spec
     inputs = {"image": np.random.default_rng(0).uniform(size=part.input.shape).astype(np.float32)}
     case = Case("noise", inputs, torch_outputs(network, part, inputs))
     return litert.lower(network, part, ["fp32"])["fp32"], case
@@ -62,20 +69,39 @@ def swap_an_activation(model):
     ].builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
 
 
-def test_as_it_was_made_it_passes(face_encoder):
-    assert check(*face_encoder).keys() == {"feature"}
-
-
-@pytest.mark.parametrize("change", [change_a_weight, drop_a_bias, shift_the_padding, swap_an_activation])
-def test_with_one_thing_changed_it_fails(face_encoder, change):
-    import flatbuffers
-
-    content, case = face_encoder
-    model = schema.ModelT.InitFromPackedBuf(content)
+def changed(content, change):
+    model = read(content)
     change(model)
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
+    return written(model)
+
+
+def place(content, case, network):
+    values = list(litert.FORMAT.intermediates(content, case.inputs))
+    return where_it_appears(values, network, case.inputs, tolerance=litert.FORMAT.tolerances["fp32"])
+
+
+def test_as_it_was_made_it_passes_and_goes_wrong_nowhere(face_encoder, network):
+    assert check(*face_encoder).keys() == {"feature"}
+    assert place(*face_encoder, network) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "kind"),
+    [
+        (change_a_weight, "conv2", "CONV_2D"),
+        (drop_a_bias, "conv2", "CONV_2D"),
+        (shift_the_padding, "conv1", "CONV_2D"),
+        (swap_an_activation, "relu_1", "MUL"),
+    ],
+)
+def test_with_one_thing_changed_it_fails_and_the_first_wrong_operator_is_named(
+    face_encoder, network, change, before, kind
+):
+    content, case = face_encoder
+    broken = changed(content, change)
     with pytest.raises(
         CheckError, match="face_encoder litert fp32 fails on noise: feature: max_abs_relative"
     ):
-        check(bytes(builder.Output()), case)
+        check(broken, case)
+    found = place(broken, case, network)
+    assert (found.before, found.operations[-1][0]) == (before, kind)

@@ -13,11 +13,12 @@ from voxtoon.engines.onnx import load
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.checkpoint_manifest import face_entry
 from voxtoon_export.golden import sample_voice
+from voxtoon_export.layer_outputs import where_it_appears
 from voxtoon_export.lowering import format_named
 from voxtoon_export.parity import check_artefact, read_clip, reference_cases
 
 ROOT = Path(__file__).resolve().parents[2]
-TOLERANCES = format_named("onnx").tolerances
+FORMAT = format_named("onnx")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def cases(tiny_checkpoint, modules):
 
 def check(content, cases, *, precision="fp32", where="part onnx fp32"):
     session = load(content, precision=precision, threads=1)
-    return check_artefact(session, cases, tolerance=TOLERANCES[precision], where=where)
+    return check_artefact(session, cases, tolerance=FORMAT.tolerances[precision], where=where)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -85,6 +86,13 @@ def activation_swapped(model, kind):
     node.op_type = {"Relu": "LeakyRelu", "Sigmoid": "HardSigmoid"}[kind]
 
 
+def padding_shifted(model, _):
+    node = next(node for node in model.graph.node if node.op_type == "Conv")
+    pads = next(attribute for attribute in node.attribute if attribute.name == "pads")
+    assert list(pads.ints) == [1, 1, 1, 1]
+    pads.ints[:] = [0, 1, 2, 1]
+
+
 def not_a_number(model, name):
     array = np.full_like(numpy_helper.to_array(weights(model, name)), np.nan)
     weights(model, name).CopyFrom(numpy_helper.from_array(array, name))
@@ -118,6 +126,7 @@ def one_length_only(model, _):
         ("decoder", activation_swapped, "Sigmoid", "texture: max_abs_relative"),
         ("decoder", activation_swapped, "Relu", "max_abs_relative"),
         ("face_encoder", one_weight_changed, "conv1.weight", "feature: max_abs_relative"),
+        ("face_encoder", padding_shifted, "conv1", "feature: max_abs_relative"),
     ],
 )
 def test_a_broken_artefact_is_caught(tiny_artefacts, cases, part, breaking, what, says):
@@ -128,6 +137,30 @@ def test_a_broken_artefact_is_caught(tiny_artefacts, cases, part, breaking, what
         check(model.SerializeToString(), cases[part], where=f"{part} onnx fp32")
     assert str(caught.value).startswith(f"{part} onnx fp32 fails on the sample voice")
     assert "no bundle was written" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "breaking", "what", "before", "kind"),
+    [
+        ("encoder", one_weight_changed, "conv5.weight", "conv5", "Conv"),
+        ("encoder", bias_dropped, "fc2.bias", "fc2", "Gemm"),
+        ("face_encoder", padding_shifted, "conv1", "conv1", "Conv"),
+        ("decoder", activation_swapped, "Sigmoid", "sigmoid_14", "HardSigmoid"),
+    ],
+)
+def test_the_first_node_that_is_wrong_is_named(
+    tiny_artefacts, modules, cases, part, breaking, what, before, kind
+):
+    model = onnx.load_from_string(tiny_artefacts[part]["fp32"])
+    network, inputs, tolerance = modules[part][1], cases[part][-1].inputs, FORMAT.tolerances["fp32"]
+
+    def place():
+        values = list(FORMAT.intermediates(model.SerializeToString(), inputs))
+        return where_it_appears(values, network, inputs, tolerance=tolerance)
+
+    assert place() is None
+    breaking(model, what)
+    assert (place().before, place().operations[-1][0]) == (before, kind)
 
 
 def test_float16_would_not_pass_for_float32(tiny_artefacts, cases):

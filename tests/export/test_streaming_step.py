@@ -19,7 +19,7 @@ from voxtoon_export.golden import sample_voice
 from voxtoon_export.layers import BatchNorm, Conv2d, LeakyRelu, MaxPool, Relu, ZeroPad
 from voxtoon_export.lowering import format_named
 from voxtoon_export.parity import check_artefact, reference_cases
-from voxtoon_export.streaming.check import check_streaming
+from voxtoon_export.streaming.check import check_streaming, streamed_reference
 from voxtoon_export.streaming.parts import head_part, step_part
 from voxtoon_export.streaming.plan import frames_before_output, step_plan, streaming_units
 from voxtoon_export.streaming.rings import RingEncoder, head_network, offline_trunk
@@ -143,12 +143,11 @@ def test_every_update_of_a_quarter_of_a_second_costs_a_twentieth_of_six_seconds(
 
 
 def test_artefacts_equal_the_encoder_call_by_call(network, artefacts):
-    frames = frames_for(network.spec, 900).numpy()
+    part, frames = step_part(network.spec), frames_for(network.spec, 900).numpy()
+    reference = streamed_reference(network, part, frames)
     for precision, tolerance in ONNX.tolerances.items():
         sessions = [artefacts[name][precision] for name in ("encoder_step", "head")]
-        found = check_streaming(
-            *sessions, step_part(network.spec), network, frames, tolerance=tolerance, where=precision
-        )
+        found = check_streaming(*sessions, part, frames, reference, tolerance=tolerance, where=precision)
         assert found.keys() == {"trunk", "feature"}
 
 
@@ -223,14 +222,16 @@ def test_an_artefact_of_other_weights_fails_the_check(network, artefacts):
     other = lively(network.spec)
     with torch.no_grad():
         other.get_submodule("conv9").weight.mul_(1.01)
+    part, frames = step_part(network.spec), frames_for(network.spec, 400).numpy()
+    reference = streamed_reference(other, part, frames)
     sessions = [artefacts[name]["fp32"] for name in ("encoder_step", "head")]
 
     with pytest.raises(CheckError, match="fails on the stream: trunk: max_abs_relative"):
         check_streaming(
             *sessions,
-            step_part(network.spec),
-            other,
-            frames_for(network.spec, 400).numpy(),
+            part,
+            frames,
+            reference,
             tolerance=Tolerance(max_abs_relative=1e-5),
             where="onnx fp32",
         )

@@ -35,8 +35,9 @@ What it does not tell
 
 from __future__ import annotations
 
-from .difference import Difference, first_difference
-from .model import Intermediate, ReferenceModel, State, load
+from voxtoon_export.first_difference import Difference, Intermediate, first_difference
+
+from .model import ReferenceModel, State, load
 from .operations import OPERATIONS
 from .program import Feature
 

@@ -6,11 +6,12 @@ import inspect
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from voxtoon.errors import CheckError, InputError
+from voxtoon_export.first_difference import Intermediate
 
 from .operations import OPERATIONS
 from .operations.state import Cell
@@ -22,14 +23,6 @@ CONSTANT = "constexpr_"
 
 State = dict[str, Array]
 Values = dict[Slot, Any]
-
-
-class Intermediate(NamedTuple):
-    """A value on the way: the kind of operation that made it, its name, and the array."""
-
-    kind: str
-    name: str
-    value: Array
 
 
 def load(path: str | os.PathLike[str]) -> ReferenceModel:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import InputError
+from voxtoon_export.first_difference import Intermediate
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,7 +55,7 @@ class Declaration(Protocol):
 
 
 Lowering = Callable[["nn.Module", Declaration, Sequence[str]], Mapping[str, Content]]
-Explain = Callable[[Any, "nn.Module", Mapping[str, Any], Tolerance], str | None]
+Intermediates = Callable[[Any, Mapping[str, Any]], Iterable[Intermediate]]
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,10 @@ class Format:
         Writes into a content what it is; None where the format has no place for that.
     operators
         How many operators of each kind a content holds, the most frequent first; None where nobody can tell.
-    explain
-        ``(session, module, inputs, tolerance)`` to where an artefact that fails leaves the way of the module,
-        in words, or None where that cannot be told; None where the format cannot be looked into.
+    intermediates
+        ``(content, inputs)`` to every value that is computed on the way, in order, maps channel first as the
+        parts are inside: to find where an artefact that fails leaves the way of its module. None where the
+        format cannot be looked into.
     """
 
     name: str
@@ -111,7 +113,11 @@ class Format:
     lower: Lowering
     label: Callable[[Any, About], Content] | None = None
     operators: Callable[[Any], Mapping[str, int]] | None = None
-    explain: Explain | None = None
+    intermediates: Intermediates | None = None
+
+    def labelled(self, content: Content, about: About) -> Content:
+        """Return a content that says what it is, where the format has a place for that."""
+        return content if self.label is None else self.label(content, about)
 
 
 def format_names() -> tuple[str, ...]:

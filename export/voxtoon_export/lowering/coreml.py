@@ -12,7 +12,7 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.converter_noise import silenced
+from voxtoon_export.first_difference import Intermediate
 from voxtoon_export.lowering import CLIP_FRAMES, About, Declaration, Format, Tensor
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from voxtoon.engines.coreml import CoreMLSession
 
 MAXIMUM_FRAMES: Final = 3000
 """Of a flexible axis: 30 s. Core ML needs a bound, and reserves memory by it."""
@@ -36,8 +35,6 @@ MANIFEST: Final = "Manifest.json"
 
 _PRECISIONS: Final = ("fp32", "fp16")
 _FAILED_OPERATION: Final = re.compile(r"converting '(.*?)' op \(located at: '(.*?)'\)")
-_ROUNDING: Final = 0.02
-"""What float16 may change in a layer's output, of its scale, without being an error in itself."""
 _DATE: Final = "com.github.apple.coremltools.conversion_date"
 
 Files = Mapping[str, bytes]
@@ -216,22 +213,13 @@ def _model(files: Files) -> Any:
     return proto.Model_pb2.Model.FromString(files[MODEL])
 
 
-def explain(
-    session: CoreMLSession, module: nn.Module, inputs: Mapping[str, Any], tolerance: Tolerance
-) -> str | None:
-    """Say after which layer an artefact goes wrong, and in which operation; None where no layer shows it."""
-    from voxtoon_export.coreml_reference import first_difference
-    from voxtoon_export.layer_outputs import layer_outputs
-    from voxtoon_export.network import Network
+def intermediates(files: Files, inputs: Mapping[str, Any]) -> Iterator[Intermediate]:
+    """Compute a package in the evaluator and yield every value on the way."""
+    from voxtoon.engines.coreml import CoreMLSession, load
 
-    if not isinstance(module, Network):
-        return None
-    limit = tolerance.max_abs_relative or _ROUNDING
-    for references in layer_outputs(module, inputs):
-        found = first_difference(session.model, inputs, references, max_abs_relative=limit)
-        if found is not None:
-            return str(found)
-    return None
+    session = load(files, precision="fp32", threads=None)
+    assert isinstance(session, CoreMLSession)  # what that engine makes
+    yield from session.model.intermediates(inputs)
 
 
 def _manifest(files: Files) -> bytes:
@@ -264,5 +252,5 @@ FORMAT: Final = Format(
     lower=lower,
     label=label,
     operators=operators,
-    explain=explain,
+    intermediates=intermediates,
 )

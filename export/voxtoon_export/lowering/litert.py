@@ -3,7 +3,7 @@
 A file has one signature, named after its part, whose inputs and outputs have their declared names. Its time
 axis, where it has one, is written with the length of the clips that the systems hear, which accelerators
 that cannot resize take as it is; a runtime that can resize an input may give it any other length.
-What the rewriting is worth is measured by ``python -m benchmarks.litert``, see docs/litert.md.
+What the rewriting is worth is measured by ``python -m benchmarks.converters``, see docs/export.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from voxtoon.agreement import Tolerance
 from voxtoon.errors import InputError
 from voxtoon_export.conversion_failure import conversion_failure
 from voxtoon_export.converter_noise import silenced
+from voxtoon_export.first_difference import Intermediate
 from voxtoon_export.lowering import CLIP_FRAMES, Declaration, Format, Tensor
 
 if TYPE_CHECKING:
@@ -151,6 +152,27 @@ def operators(content: bytes) -> Mapping[str, int]:
     return dict(Counter(kinds).most_common())
 
 
+def intermediates(content: bytes, inputs: Mapping[str, Any]) -> Iterator[Intermediate]:
+    """Run a file in LiteRT's plain kernels and yield what every operator makes, maps channel first."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+
+    from voxtoon_export.litert_model import kind, read
+
+    with silenced():
+        interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
+        ((signature, names),) = interpreter.get_signature_list().items()
+        runner = interpreter.get_signature_runner(signature)
+        runner(**{name: np.ascontiguousarray(inputs[name]) for name in names["inputs"]})
+    model = read(content)
+    (graph,) = model.subgraphs
+    for operator in graph.operators:
+        for index in operator.outputs:
+            value = interpreter.get_tensor(index)
+            value = np.moveaxis(value, -1, 1) if value.ndim == 4 else value
+            yield Intermediate(kind(model, operator), graph.tensors[index].name.decode(), value)
+
+
 FORMAT: Final = Format(
     name="litert",
     extension=".tflite",
@@ -160,4 +182,5 @@ FORMAT: Final = Format(
     minimum_runtime={"ai-edge-litert": "1.4", "tflite-runtime": "2.14"},
     lower=lower,
     operators=operators,
+    intermediates=intermediates,
 )

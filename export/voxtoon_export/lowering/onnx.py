@@ -9,13 +9,14 @@ The older TorchScript exporter gives the same operators, with some `Identity` mo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from voxtoon.agreement import Tolerance
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.conversion_failure import conversion_failure
 from voxtoon_export.converter_noise import silenced
+from voxtoon_export.first_difference import Intermediate
 from voxtoon_export.lowering import Declaration, Format, Tensor
 
 if TYPE_CHECKING:
@@ -113,6 +114,20 @@ def _serialised(model: onnx.ModelProto, part: str) -> bytes:
     return content
 
 
+def intermediates(content: bytes, inputs: Mapping[str, Any]) -> Iterator[Intermediate]:
+    """Run a file in onnxruntime and yield what every node makes."""
+    import onnx
+
+    from voxtoon.engines.onnx import load
+
+    model = onnx.load_from_string(content)
+    made = [(node.op_type, name) for node in model.graph.node for name in node.output if name]
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for _, name in made)
+    values = load(model.SerializeToString(), precision="fp32", threads=None).run(inputs)
+    yield from (Intermediate(kind, name, values[name]) for kind, name in made)
+
+
 FORMAT: Final = Format(
     name="onnx",
     extension=".onnx",
@@ -120,4 +135,5 @@ FORMAT: Final = Format(
     tolerances={"fp32": Tolerance(max_abs_relative=1e-5), "fp16": Tolerance(psnr_db=60.0)},
     minimum_runtime={"onnxruntime": "1.20"},
     lower=lower,
+    intermediates=intermediates,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +19,9 @@ from .parts import StepPart, head_part, step_part
 
 if TYPE_CHECKING:
     from voxtoon.front_end_spec import FrontEndSpec
-    from voxtoon_export.lowering import Content, Format
+    from voxtoon_export.lowering import About, Content, Format
     from voxtoon_export.network import Network
+    from voxtoon_export.parity import Case
     from voxtoon_export.parts import PartSpec
 
 Clips = Mapping[str, NDArray[np.float32]]
@@ -42,6 +43,9 @@ class StreamedEncoder:
     network: Network
     step: StepPart
     head: PartSpec
+    _references: dict[str, dict[str, NDArray[np.float32]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, network: Network) -> StreamedEncoder:
@@ -59,6 +63,36 @@ class StreamedEncoder:
         head = file_format.lower(head_network(self.network), self.head, precisions)
         for precision in precisions:
             yield precision, step[precision], head[precision]
+
+    def checked(
+        self,
+        file_format: Format,
+        precisions: Sequence[str],
+        cases: Sequence[Case],
+        *,
+        about: Callable[[str], About],
+    ) -> Iterator[tuple[str, str, Content, Agreement]]:
+        """Lower both, and yield of each and each precision: part, precision, artefact and agreement.
+
+        Parameters
+        ----------
+        cases
+            Of the whole encoder: they are checked on the same frames, as a pair.
+        about
+            Part to what an artefact of it tells of itself.
+
+        Raises
+        ------
+        CheckError
+            As `check`; that artefact and those after it are not given then.
+        """
+        clips = {case.name: case.inputs["frames"] for case in cases}
+        for precision, step, head in self.lowered(file_format, precisions):
+            step = file_format.labelled(step, about(self.step.name))
+            head = file_format.labelled(head, about(self.head.name))
+            of_step, of_head = self.check(file_format, precision, step, head, clips)
+            yield self.step.name, precision, step, of_step
+            yield self.head.name, precision, head, of_head
 
     def check(
         self, file_format: Format, precision: str, step: Content, head: Content, clips: Clips
@@ -87,8 +121,8 @@ class StreamedEncoder:
                     loaded,
                     loaded_head,
                     self.step,
-                    self.network,
                     frames,
+                    self._reference(name, frames),
                     tolerance=tolerance,
                     where=where,
                 )
@@ -97,9 +131,15 @@ class StreamedEncoder:
             found.append(agreement)
         return worst(item["trunk"] for item in found), worst(item["feature"] for item in found)
 
-    def golden(self, frames: NDArray[np.float32]) -> dict[str, dict[str, NDArray[np.float32]]]:
-        """Return the outputs of both over a clip, by part and name."""
-        made = streamed_reference(self.network, self.step, frames)
+    def _reference(self, name: str, frames: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """What torch makes of a clip: once for all artefacts, since a large encoder takes its time."""
+        if name not in self._references:
+            self._references[name] = streamed_reference(self.network, self.step, frames)
+        return self._references[name]
+
+    def golden(self, case: Case) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Return the outputs of both over the clip of a case of the whole encoder, by part and name."""
+        made = self._reference(case.name, case.inputs["frames"])
         return {self.step.name: {"trunk": made["trunk"]}, self.head.name: {"feature": made["feature"]}}
 
     def part_entries(self, front_end: FrontEndSpec, *, licence: str) -> tuple[manifest.Part, manifest.Part]:

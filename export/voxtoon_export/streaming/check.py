@@ -11,6 +11,8 @@ from voxtoon.errors import CheckError
 from voxtoon.streaming_encoder import StreamingEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from voxtoon.engines import Session
@@ -23,8 +25,8 @@ def check_streaming(
     step: Session,
     head: Session,
     part: StepPart,
-    network: Network,
     frames: NDArray[np.float32],
+    reference: Mapping[str, NDArray[np.float32]],
     *,
     tolerance: Tolerance,
     where: str,
@@ -37,10 +39,10 @@ def check_streaming(
         The artefacts, on the engine they are for.
     part
         What the step was made from.
-    network
-        The whole encoder with its weights.
     frames
         ``[1, n, F, C]``, enough for an output.
+    reference
+        What the encoder makes of them in torch, by `streamed_reference`.
     where
         Format and precision, for the message.
 
@@ -56,7 +58,7 @@ def check_streaming(
         One of them misses the tolerance or cannot be compared, or an output came at another frame than the
         plan says.
     """
-    spec, reference = part.streaming_spec(), streamed_reference(network, part, frames)
+    spec = part.streaming_spec()
     encoder = StreamingEncoder(step, head, spec)
     outputs = []
     # By one frame less than a call takes: the waiting frames are then as many as they can be, once each.
@@ -80,7 +82,9 @@ def streamed_reference(
 
     Parameters
     ----------
-    network, part, frames
+    network
+        The whole encoder with its weights.
+    part, frames
         As for `check_streaming`.
 
     Returns

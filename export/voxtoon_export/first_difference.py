@@ -1,14 +1,23 @@
-"""Where a program leaves the way: the first of its values that a reference does not agree with."""
+"""Where an artefact leaves the way: the first of the values on it that a reference does not agree with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .model import Intermediate, ReferenceModel
-from .program import Array
+Array = NDArray[Any]
+
+
+class Intermediate(NamedTuple):
+    """A value on the way: the kind of operation that made it, its name, and the array."""
+
+    kind: str
+    name: str
+    value: Array
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,7 @@ class Difference:
 
 
 def first_difference(
-    model: ReferenceModel,
-    inputs: Mapping[str, Array],
+    values: Iterable[Intermediate],
     references: Sequence[tuple[str, Array]],
     *,
     max_abs_relative: float,
@@ -45,8 +53,8 @@ def first_difference(
 
     Parameters
     ----------
-    model, inputs
-        What is to be explained.
+    values
+        What the program makes on the way, in order.
     references
         Name and value of what the reference makes on the way to one output, in order, each from the one
         before. A value that the program does not make, because it does two steps in one, is passed over.
@@ -58,8 +66,8 @@ def first_difference(
     Difference or None
         None where the program makes the last reference.
     """
-    values = list(model.intermediates(inputs))
-    places = [_place(values, reference, max_abs_relative) for _, reference in references]
+    made = list(values)
+    places = [_place(made, reference, max_abs_relative) for _, reference in references]
     agreed = max((number for number, place in enumerate(places) if place is not None), default=-1)
     if agreed == len(references) - 1:
         return None
@@ -69,7 +77,7 @@ def first_difference(
     return Difference(
         after=references[agreed][0] if agreed >= 0 else None,
         before=name,
-        operations=tuple(_until(values[start + 1 :], reference.shape)),
+        operations=tuple(_until(made[start + 1 :], reference.shape)),
     )
 
 
