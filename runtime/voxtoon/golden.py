@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from voxtoon.errors import CheckError
 
 if TYPE_CHECKING:
+    from voxtoon.avatar import AvatarParameters
     from voxtoon.bundle import Bundle
     from voxtoon.face import Face
     from voxtoon.front_end_spec import FrontEndSpec
@@ -27,6 +28,8 @@ Array = NDArray[Any]
 MAXIMUM_VALUES: Final = 16384
 FULL_SCALE: Final = 32768
 IMAGE_REDUCTION: Final = 4
+DRAWING: Final = "drawing"
+"""What the golden avatar is written with; no file of a bundle, since its parameters tell it."""
 
 
 def kept_values(array: Array) -> Array:
@@ -112,6 +115,10 @@ class Golden:
         CheckError
             The bundle has none of that name, or its file holds something else.
         """
+        if name == DRAWING:
+            from voxtoon.avatar.written import written_numbers
+
+            return written_numbers(self._avatar())
         file = self._bundle.manifest.golden.get(name)
         if file is None:
             raise CheckError(f"it cannot be checked: the bundle has no golden {name}", hint="export it again")
@@ -123,6 +130,21 @@ class Golden:
         except (ValueError, TypeError, AttributeError, EOFError) as error:
             raise CheckError(f"the golden {name} cannot be read", got=file, hint="export it again") from error
         return found
+
+    def written_like(self, numbers: Mapping[str, float]) -> Array:
+        """Return what an avatar of these parameters is written with, ties decided as in the golden one."""
+        from voxtoon.avatar import AvatarParameters
+        from voxtoon.avatar.written import written_numbers
+
+        return written_numbers(AvatarParameters.from_json(numbers), reference=self._avatar())
+
+    def _avatar(self) -> AvatarParameters:
+        from voxtoon.avatar import MEASUREMENTS, AvatarParameters
+
+        found = self.array("avatar")
+        if found.shape != (len(MEASUREMENTS),):
+            raise CheckError("the golden avatar", got=found.shape, expected=f"{len(MEASUREMENTS)} parameters")
+        return AvatarParameters.from_json(dict(zip(sorted(MEASUREMENTS), map(float, found), strict=True)))
 
     def inputs(self, part: Part) -> Mapping[str, Array]:
         """Return what a part is run on: the frames made here, and otherwise what torch made."""

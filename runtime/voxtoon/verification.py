@@ -16,7 +16,7 @@ import numpy as np
 from voxtoon.agreement import Agreement, Tolerance, compare
 from voxtoon.bundle import ENCODER
 from voxtoon.errors import CheckError, VoxtoonError
-from voxtoon.golden import Array, Golden, avatar_numbers, kept_values, small_image
+from voxtoon.golden import DRAWING, Array, Golden, avatar_numbers, kept_values, small_image
 from voxtoon.streaming_encoder import SteppedClip, StreamedSession, StreamingSpec
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 FRONT_END_TOLERANCE: Final = Tolerance(max_abs_relative=1e-5)
 # On the whole way errors add up, and the warp and the avatar take differences of pixels and of landmarks.
 IMAGE_TOLERANCES: Final = {"fp32": Tolerance(psnr_db=80.0), "fp16": Tolerance(psnr_db=60.0)}
-# In float32 it is the same drawing: 1e-4 of a parameter moves no point by more than 0.02 of a unit,
-# and coordinates are written in tenths of one. A landmark's last bit alone is worth 2e-5.
+# A landmark's last bit alone is worth 2e-5 of a parameter.
 AVATAR_TOLERANCES: Final = {
     "fp32": Tolerance(max_abs_relative=1e-4),
     "fp16": Tolerance(max_abs_relative=0.05),
 }
+# In float32 it is the same drawing: not one of its written numbers differs, but for ties.
+DRAWING_TOLERANCE: Final = Tolerance(max_abs_relative=0.0)
 # Of any other precision: what tells a damaged artefact. How far int8 moves faces is judged on many voices.
 IMAGE_TOLERANCE: Final = Tolerance(psnr_db=30.0)
 AVATAR_TOLERANCE: Final = Tolerance(max_abs_relative=0.2)
@@ -201,6 +202,8 @@ def _pipeline_checks(bundle: Bundle, golden: Golden, artefacts: Collection[Artef
         wanted = {"image": ("image", IMAGE_TOLERANCES.get(precision, IMAGE_TOLERANCE))}
         if manifest.avatar_statistics is not None:
             wanted["avatar"] = ("avatar", AVATAR_TOLERANCES.get(precision, AVATAR_TOLERANCE))
+            if precision == "fp32":
+                wanted["drawing"] = (DRAWING, DRAWING_TOLERANCE)
         yield from _checks(
             ("pipeline", file_format, precision),
             partial(_whole_way, bundle, golden, file_format, precision),
@@ -217,6 +220,8 @@ def _whole_way(bundle: Bundle, golden: Golden, file_format: str, precision: str)
     if manifest.avatar_statistics is not None:
         numbers = avatar_numbers(decoded, manifest.face, manifest.avatar_statistics)
         outputs["avatar"] = np.array([numbers[name] for name in sorted(numbers)])
+        if "avatar" in manifest.golden:
+            outputs["drawing"] = golden.written_like(numbers)
     return outputs
 
 

@@ -151,7 +151,11 @@ def test_step_and_head_can_stand_for_the_encoder(report, streamed_only, tiny_che
     with voxtoon.open_bundle(report.bundle) as whole, voxtoon.open_bundle(streamed_only.bundle) as bundle:
         files = {artefact.file for artefact in bundle.manifest.artefacts}
         assert not [check for check in verify(bundle) if check.failure]
-        assert {check.output for check in verify(bundle) if check.part == "pipeline"} == {"image", "avatar"}
+        assert {check.output for check in verify(bundle) if check.part == "pipeline"} == {
+            "image",
+            "avatar",
+            "drawing",
+        }
         assert "encoder.fp32.onnx" not in files
         assert bundle.manifest.part("encoder") == whole.manifest.part("encoder")
         features = [
@@ -199,6 +203,7 @@ def test_a_bad_artefact_leaves_no_bundle_behind(tiny_checkpoint, lower_different
     with pytest.raises(CheckError) as caught:
         exporter.export(tiny_checkpoint, output=tmp_path / "out.voxtoon")
     assert says in str(caught.value)
+    assert ("; it appears after relu_" in str(caught.value)) == (change is zero_one_weight)
     assert list(tmp_path.iterdir()) == []
 
 

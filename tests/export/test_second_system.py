@@ -73,6 +73,7 @@ def test_its_bundle_passes_its_own_verification_to_the_picture_and_the_avatar(bu
         ("voice_activity", "output"),
         ("pipeline", "image"),
         ("pipeline", "avatar"),
+        ("pipeline", "drawing"),
     }
 
 

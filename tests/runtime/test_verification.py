@@ -49,6 +49,7 @@ def test_every_artefact_and_the_whole_way_are_checked(golden_bundle):
         ("voice_activity", "output"),
         ("pipeline", "image"),
         ("pipeline", "avatar"),
+        ("pipeline", "drawing"),
     ]
     assert not any(check.failure for check in checks)
 
@@ -63,6 +64,7 @@ def test_a_changed_encoder_is_found_in_itself_and_at_the_end_of_the_way(change_w
         "encoder onnx fp32, feature",
         "pipeline onnx fp32, image",
         "pipeline onnx fp32, avatar",
+        "pipeline onnx fp32, drawing",
     ]
     assert "max_abs_relative: got 0.2, expected at most 1e-05" in found[0]
 

@@ -56,12 +56,22 @@ def evaluate_colours(parameters: AvatarParameters, template: Template | None = N
     tones = template.tones["skin"]
     colours = dict(template.fixed_colours)
     colours["skin"] = tones.get(parameters.skin, parameters.skin.upper())
-    for slot, (axes, grid) in template.colour_grids.items():
-        cells = _cell(axes, parameters.numbers())
-        colours[slot] = blend([(weight, grid[i][j]) for weight, i, j in cells])
+    colours |= {slot: _hexadecimal(channels) for slot, channels in grid_colours(parameters, template).items()}
     for slot, (source, other, share) in template.mixes.items():
         colours[slot] = blend([(1 - share, colours[source]), (share, other)])
     return colours
+
+
+def grid_colours(
+    parameters: AvatarParameters, template: Template | None = None
+) -> dict[str, tuple[float, ...]]:
+    """The colours that parameters move, red, green and blue from 0 to 255, before they are rounded."""
+    template = template or load_template()
+    values = parameters.numbers()
+    return {
+        slot: _blended([(weight, grid[i][j]) for weight, i, j in _cell(axes, values)])
+        for slot, (axes, grid) in template.colour_grids.items()
+    }
 
 
 def _cell(axes: Axes, values: Mapping[str, float]) -> list[tuple[float, int, int]]:
@@ -85,7 +95,14 @@ def _interval(stops: Sequence[float], value: float) -> tuple[int, float]:
 
 def blend(parts: Sequence[tuple[float, str]]) -> str:
     """Weighted mean of colours, byte by byte, halves rounded up."""
-    channels = [sum(weight * int(colour[at : at + 2], 16) for weight, colour in parts) for at in (1, 3, 5)]
+    return _hexadecimal(_blended(parts))
+
+
+def _blended(parts: Sequence[tuple[float, str]]) -> tuple[float, ...]:
+    return tuple([sum(weight * int(colour[at : at + 2], 16) for weight, colour in parts) for at in (1, 3, 5)])
+
+
+def _hexadecimal(channels: Sequence[float]) -> str:
     return "#" + "".join(f"{int(channel + 0.5):02X}" for channel in channels)
 
 
