@@ -9,6 +9,7 @@ import soundfile
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+import voxtoon
 from tests.export.conftest import mean_landmarks, tiny_checkpoint, tiny_variant  # noqa: F401
 from voxtoon.engines.onnx import load
 
@@ -85,3 +86,40 @@ def mobile_bundle(request, tmp_path_factory):
     checkpoint = request.getfixturevalue("tiny_checkpoint")
     output = tmp_path_factory.mktemp("mobile") / "mobile.voxtoon"
     return export(checkpoint, output=output, formats=("litert", "coreml"), streaming="none").bundle
+
+
+def noise(part, *, count, frames):
+    """Inputs for encoder or decoder of `mobile_bundle`, as many as are asked for, always the same."""
+    name, shape = {"encoder": ("frames", (1, frames, 64, 1)), "decoder": ("feature", (1, 16))}[part]
+    return [
+        {name: np.random.default_rng(seed).normal(size=shape).astype(np.float32)} for seed in range(count)
+    ]
+
+
+# What follows is of one of these formats: a test module names it as `FORMAT`, the schemes it looks at as
+# `SCHEMES`, and what it calibrates on as `inputs`.
+
+
+@pytest.fixture(scope="module")
+def parts(request, mobile_bundle):
+    """The float parts of the module's format."""
+    from voxtoon_quantize.bundle_parts import float_parts
+
+    with voxtoon.open_bundle(mobile_bundle) as bundle:
+        return float_parts(bundle, request.module.FORMAT)
+
+
+@pytest.fixture(scope="module")
+def calibrated(request, parts):
+    from voxtoon_quantize.recipe import Recipe
+
+    return {name: part.calibrate(Recipe(), request.module.inputs(name)) for name, part in parts.items()}
+
+
+@pytest.fixture(scope="module")
+def made(request, calibrated):
+    """Scheme to part to the artefact with it in all layers."""
+    from voxtoon_quantize.formats import made_by
+    from voxtoon_quantize.recipe import Recipe
+
+    return {scheme: made_by(Recipe(scheme), calibrated.values()) for scheme in request.module.SCHEMES}

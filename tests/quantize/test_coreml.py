@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import voxtoon
+from tests.quantize.conftest import noise
 from voxtoon.agreement import compare
 from voxtoon.errors import CheckError, InputError
 from voxtoon_quantize import quantizer
-from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.formats import check_schemes, made_by, quantized_format, size_bytes
 from voxtoon_quantize.observers import OBSERVERS
 from voxtoon_quantize.onnx_static import symmetric
@@ -31,26 +31,7 @@ SCHEMES = {  # how near the float artefacts, in dB of the output's scale; a rand
 
 
 def inputs(part):
-    shape = {"encoder": (1, 400, 64, 1), "decoder": (1, 16)}[part]
-    name = {"encoder": "frames", "decoder": "feature"}[part]
-    return [{name: np.random.default_rng(seed).normal(size=shape).astype(np.float32)} for seed in range(2)]
-
-
-@pytest.fixture(scope="module")
-def parts(mobile_bundle):
-    with voxtoon.open_bundle(mobile_bundle) as bundle:
-        return float_parts(bundle, FORMAT)
-
-
-@pytest.fixture(scope="module")
-def calibrated(parts):
-    return {name: part.calibrate(Recipe(), inputs(name)) for name, part in parts.items()}
-
-
-@pytest.fixture(scope="module")
-def made(calibrated):
-    """Scheme to part to the package with it in all layers."""
-    return {scheme: made_by(Recipe(scheme), calibrated.values()) for scheme in SCHEMES}
+    return noise(part, count=2, frames=400)
 
 
 def run(content, part):

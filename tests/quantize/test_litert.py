@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 import voxtoon
+from tests.quantize.conftest import noise
 from voxtoon.agreement import compare
 from voxtoon.errors import CheckError, InputError
 from voxtoon_export.litert_model import kind, layer_of, read, shape_of, weighted, written
 from voxtoon_quantize import quantizer
-from voxtoon_quantize.audit import Audit
-from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.formats import made_by, quantized_format
 from voxtoon_quantize.formats.litert import LitertPart
 from voxtoon_quantize.litert_quantized import quantized
@@ -30,44 +29,21 @@ SCHEMES = {  # how near the float artefacts, in dB of the output's scale; a rand
 
 
 def inputs(part):
-    shape = {"encoder": (1, 598, 64, 1), "decoder": (1, 16)}[part]
-    name = {"encoder": "frames", "decoder": "feature"}[part]
-    return [{name: np.random.default_rng(seed).normal(size=shape).astype(np.float32)} for seed in range(4)]
-
-
-@pytest.fixture(scope="module")
-def parts(mobile_bundle):
-    with voxtoon.open_bundle(mobile_bundle) as bundle:
-        return float_parts(bundle, FORMAT)
-
-
-@pytest.fixture(scope="module")
-def calibrated(parts):
-    return {name: part.calibrate(Recipe(), inputs(name)) for name, part in parts.items()}
-
-
-@pytest.fixture(scope="module")
-def made(calibrated):
-    """Scheme to part to the artefact with it in all layers."""
-    return {scheme: made_by(Recipe(scheme), calibrated.values()) for scheme in SCHEMES}
+    return noise(part, count=4, frames=598)
 
 
 def run(content, part):
     return FORMAT.load(content, precision="any").run(inputs(part)[0])
 
 
+def audited(content, part):
+    return FORMAT.audit(content, inputs(part)[0], Recipe())
+
+
 def operators(content):
     model = read(content)
     (graph,) = model.subgraphs
     return [(kind(model, item), [graph.tensors[place] for place in item.outputs]) for item in graph.operators]
-
-
-def kinds(content):
-    return [what for what, _ in operators(content)]
-
-
-def audited(content, part) -> Audit:
-    return FORMAT.audit(content, inputs(part)[0], Recipe())
 
 
 def test_layers_have_their_declared_names_in_order(parts):
