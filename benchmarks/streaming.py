@@ -31,7 +31,7 @@ from voxtoon_export.converter_noise import silenced
 from voxtoon_export.lowering import Content, onnx
 from voxtoon_export.network import Network
 from voxtoon_export.parts import PartSpec
-from voxtoon_export.streaming.check import check_streaming
+from voxtoon_export.streaming.check import check_streaming, streamed_reference
 from voxtoon_export.streaming.parts import HEAD, STEP, StepPart, head_part, step_part
 from voxtoon_export.systems import SYSTEMS, variant
 from voxtoon_quantize.formats import made_by
@@ -243,8 +243,8 @@ def print_times(names: list[str], *, rounds: int, call_minutes: int) -> None:
             made.step,
             made.head,
             made.part,
-            network,
             frames,
+            streamed_reference(network, made.part, frames),
             tolerance=onnx.FORMAT.tolerances["fp32"],
             where=name,
         )
