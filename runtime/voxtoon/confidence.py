@@ -2,7 +2,8 @@
 
 ``value = speech * domain``, each between 0 and 1:
 
-* ``speech`` is 0 below 1 s of speech, 0.4 at 1 s, and grows linearly to 1 at 3 s;
+* ``speech`` is 0 below 1 s of speech, 0.4 at 1 s, and grows linearly to 1 at 3 s (0.398 at 0.992 s, which is
+  a second in windows of 32 ms: `speech.is_reached`);
 * ``domain`` is 1 up to the distance that 99 % of the training voices keep, and falls linearly to 0 at twice
   that.
 
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import InputError
 from .front_end import LOG_MEL, FrontEnd
 from .mel import hz_to_mel
+from .speech import is_reached
 
 Reason = Literal["ok", "too_little_speech", "not_speech", "unlike_training"]
 
@@ -154,7 +156,7 @@ def confidence(
         From the training voices, see `DomainStatistics`; None where a bundle does not know them, and then
         only the speech counts.
     """
-    if speech_s < LEAST_SPEECH_S:
+    if not is_reached(speech_s, LEAST_SPEECH_S):
         return Confidence(0.0, "not_speech" if sound_s - speech_s >= _NOT_SPEECH_S else "too_little_speech")
     heard = min((speech_s - LEAST_SPEECH_S) / (ENOUGH_SPEECH_S - LEAST_SPEECH_S), 1.0)
     speech = _FIRST_VALUE + (1 - _FIRST_VALUE) * heard

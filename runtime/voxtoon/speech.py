@@ -88,6 +88,14 @@ def speech_seconds(probabilities: NDArray[np.float32], *, threshold: float = 0.5
     return int(np.count_nonzero(probabilities >= threshold)) * WINDOW_SAMPLES / SAMPLE_RATE_HZ
 
 
+def is_reached(speech_s: float, limit_s: float) -> bool:
+    """Whether speech, which is counted in windows, has reached a limit: at the count that is nearest to it.
+
+    A second is 31 windows, 0.992 s: waiting for the 32nd would be waiting for 24 ms more than was asked for.
+    """
+    return speech_s + WINDOW_SAMPLES / SAMPLE_RATE_HZ / 2 >= limit_s
+
+
 def upper_band_db(samples: ArrayLike) -> float:
     """Power between 4.2 and 7.8 kHz relative to that between 0.3 and 3.8 kHz, in decibels.
 

@@ -17,7 +17,7 @@ from .face import Face
 from .pcm import Chunk, PcmInput
 from .resample import MODEL_RATE_HZ, Resampler
 from .settling import Settling, angle_deg
-from .speech import WINDOW_SAMPLES
+from .speech import WINDOW_SAMPLES, is_reached
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -88,7 +88,7 @@ class CallStream:
     update_every_speech_s
         Seconds of speech, not of time, between two updates: nothing is computed while nobody speaks.
     first_update_speech_s
-        Seconds of speech before the first update.
+        Seconds of speech before the first update; both to the nearest window of 32 ms.
     exaggeration
         As in `Pipeline.decode`.
 
@@ -279,7 +279,7 @@ class CallStream:
             step = WINDOW_SAMPLES - self._listener.samples % WINDOW_SAMPLES
             self._listener.push(samples[:step])
             samples = samples[step:]
-            if self._listener.speech_s >= self._due_s:
+            if is_reached(self._listener.speech_s, self._due_s):
                 updates.append(self._update())
                 self._due_s = self._listener.speech_s + self._every_s
         return updates

@@ -138,6 +138,11 @@ class StreamingEncoder:
         other.state = self.state
         return other
 
+    @property
+    def due_frames(self) -> int:
+        """Frames of the stream with which the next call of the step is full: no output comes before."""
+        return self.state.frames + self.spec.frames_per_step - len(self.state.pending)
+
     def push(self, frames: ArrayLike) -> Array:
         """Take some frames.
 

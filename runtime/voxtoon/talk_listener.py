@@ -147,8 +147,11 @@ class TalkListener:
         talk.clip_speech += count
         talk.recent.append(count)
         talk.silent = 0 if count else talk.silent + 1
-        made = self._encoder.push(self._front_end.push(stretch))
-        if len(made):
+        talk.waiting.append(stretch.copy())  # of a chunk that may be an hour long
+        # One long push is cheaper than many short ones, and no output can come before.
+        if self._front_end.spec.frame_count(talk.samples) >= self._encoder.due_frames:
+            made = self._encoder.push(self._front_end.push(np.concatenate(talk.waiting)))
+            talk.waiting.clear()
             share = min(1.0, sum(talk.recent) / self._seen_stretches)
             heard = WeightedMean(made.sum(axis=0, dtype=np.float64), len(made))
             talk.outputs = talk.outputs + heard.times(share**self.weight_power)
@@ -228,6 +231,8 @@ class _Talk:
         Speech in each of the last stretches that an output sees.
     outputs
         Those so far.
+    waiting
+        Stretches that the front end has not seen, which complete no output.
     samples, silent
         Samples of it, and stretches since the last speech.
     clip_samples, clip_speech
@@ -236,6 +241,7 @@ class _Talk:
 
     recent: deque[int]
     outputs: WeightedMean
+    waiting: list[Samples] = field(default_factory=list)
     samples: int = 0
     silent: int = 0
     clip_samples: int = 0

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.runtime.calls import hear, telephone_call
+from voxtoon import open_bundle
 from voxtoon.avatar import MEASUREMENTS
 from voxtoon.front_end import LOG_MEL
 from voxtoon.manifest import MANIFEST_NAME, Manifest
@@ -116,6 +118,32 @@ def streaming_bundle(tiny_bundle, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session", params=["tiny_bundle", "streaming_bundle"])
+def pipeline(request):
+    """By windows, and by step and head."""
+    with open_bundle(request.getfixturevalue(request.param)) as bundle:
+        yield bundle.pipeline()
+
+
+@pytest.fixture(scope="session")
+def streaming(streaming_bundle):
+    """By step and head alone."""
+    with open_bundle(streaming_bundle) as bundle:
+        yield bundle.pipeline()
+
+
+@pytest.fixture(scope="session")
+def call(sample_voice):
+    """What `telephone_call` makes of the sample voice."""
+    return telephone_call(sample_voice.samples)
+
+
+@pytest.fixture(scope="session")
+def faces(pipeline, call):
+    """Of the call, in one push."""
+    return hear(pipeline, call, [len(call)])
+
+
 @pytest.fixture
 def changed_bundle(tiny_bundle, tmp_path):
     """Make a copy of the tiny bundle whose manifest is changed by a function."""
@@ -158,7 +186,6 @@ def golden_bundle(tiny_bundle, tmp_path):
 
 def with_golden_values(tiny_bundle, folder):
     """Write what `golden_bundle` gives into a folder, and return that."""
-    from voxtoon.bundle import open_bundle
     from voxtoon.golden import frames_of
     from voxtoon.speech import SpeechDetector
     from voxtoon_export.golden import golden_files, sample_voice

@@ -38,7 +38,7 @@ def test_each_update_is_a_line_and_the_end_is_one(stream, call):
     code, out, err = stream(call)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "1.1 s draft: 1.0 s of speech, confidence 0.41, telephone sound"
+    assert lines[0] == "1.0 s draft: 1.0 s of speech, confidence 0.40, telephone sound"
     assert lines[-1].startswith("6.0 s end: ")
     assert any(" stable: " in line for line in lines)
 

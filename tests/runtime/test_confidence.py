@@ -44,7 +44,8 @@ NOT_VOICES = {
 
 
 @pytest.mark.parametrize(
-    ("speech_s", "value"), [(0.0, 0.0), (0.99, 0.0), (1.0, 0.4), (2.0, 0.7), (3.0, 1.0), (3600.0, 1.0)]
+    ("speech_s", "value"),
+    [(0.0, 0.0), (0.96, 0.0), (0.992, 0.3976), (1.0, 0.4), (2.0, 0.7), (3.0, 1.0), (3600.0, 1.0)],
 )
 def test_confidence_grows_from_one_second_of_speech_to_three(speech_s, value):
     assert confidence(speech_s=speech_s, sound_s=speech_s).value == pytest.approx(value)

@@ -7,6 +7,7 @@ import voxtoon.voice.SampleSink
 import voxtoon.voice.Settling
 import voxtoon.voice.SpeechDetector
 import voxtoon.voice.angleDeg
+import voxtoon.voice.isReached
 
 /** Where a call stands. */
 public enum class CallState {
@@ -81,7 +82,7 @@ internal class CallSession(
             val step = minOf(length - read, window - (listener.samples % window).toInt())
             listener.push(samples, offset + read, step)
             read += step
-            if (!isRecording && listener.speechS >= dueS) {
+            if (!isRecording && isReached(listener.speechS, dueS)) {
                 update(isFinal = false)
                 dueS = listener.speechS + options.updateEverySpeechMs / 1000.0
             }

@@ -33,11 +33,11 @@ public class Confidence internal constructor(public val value: Double, public va
         private const val NOT_SPEECH_S = 1.0
 
         /**
-         * `speech * domain`: 0.4 at one second of speech and 1 from three on; 1 up to the distance that 99 % of the
-         * training voices keep, and 0 from twice that on.
+         * `speech * domain`: 0.4 at one second of speech, to the nearest window, and 1 from three on; 1 up to the distance
+         * that 99 % of the training voices keep, and 0 from twice that on.
          */
         internal fun of(speechS: Double, soundS: Double, distance: Double?, distanceP99: Double?): Confidence {
-            if (speechS < LEAST_SPEECH_S) {
+            if (!isReached(speechS, LEAST_SPEECH_S)) {
                 return Confidence(0.0, if (soundS - speechS >= NOT_SPEECH_S) Reason.NOT_SPEECH else Reason.TOO_LITTLE_SPEECH)
             }
             val heard = minOf((speechS - LEAST_SPEECH_S) / (ENOUGH_SPEECH_S - LEAST_SPEECH_S), 1.0)

@@ -54,3 +54,6 @@ public class SpeechDetector(private val session: Session) {
 
 /** Seconds in so many windows of the detector. */
 internal fun seconds(windows: Int): Double = windows * SpeechDetector.WINDOW_SAMPLES / Resampler.MODEL_RATE_HZ.toDouble()
+
+/** Whether speech, which is counted in windows, has reached a limit: at the count that is nearest to it, so that a second is 31 of them. */
+internal fun isReached(speechS: Double, limitS: Double): Boolean = speechS + seconds(1) / 2 >= limitS
