@@ -5,7 +5,6 @@ A peer that is not installed, or cannot take a part, is told with its reason; no
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ import numpy as np
 
 from voxtoon import __version__
 from voxtoon.agreement import compare
-from voxtoon.bench.protocol import rounds
+from voxtoon.bench.protocol import rounds, run_on
 from voxtoon.bench.record import OURS, Peer, Settings
 from voxtoon.bench.samples import Latency
 from voxtoon.bench.stages import Opened, Stage
@@ -121,8 +120,7 @@ def measure_bundle(
     from voxtoon.bundle import open_bundle
     from voxtoon.golden import Golden
 
-    if settings.cpus is not None:
-        os.sched_setaffinity(0, settings.cpus)
+    run_on(settings.cpus)
     with open_bundle(path) as bundle:
         opened = Opened(bundle, settings, Golden(bundle))
         yield from measure(opened, checkpoint=checkpoint, warmup_runs=warmup_runs, runs=runs)

@@ -80,7 +80,7 @@ def test_neighbours_that_are_alike_widen_the_interval():
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (record(protocol=Protocol(runs=50)), "differ in the protocol"),
+        (record(protocol=Protocol(runs=50)), "differ in the protocol: got runs 50, expected runs 100"),
         (record(model=Model("speech2face", "other", "0" * 64, 6.0)), "differ in the model"),
         (record(model=Model("speech2face", "tiny", "0" * 64, 3.0)), "length of the audio"),
         (record(device=replace(DEVICE, emulated=True)), "second record is of an emulated device"),

@@ -78,7 +78,10 @@ def test_wrong_results_are_an_error_and_their_times_are_still_kept(
     ("words", "said"),
     [
         (["--on", "moon"], "where to measure: got 'moon', expected adb:SERIAL, local, ssh://"),
-        (["--runs", "0"], "argument --runs: got 0, expected 1 or more"),
+        (["--runs", "0"], "argument --runs: got '0', expected a whole number, 1 or more"),
+        (["--threads", "two"], "argument --threads: got 'two', expected a whole number, 1 or more"),
+        (["--max-ms", "soon"], "argument --max-ms: got 'soon', expected a number, more than 0"),
+        (["--cpus", "4096"], "cores to run on: got 4096, expected some of 0"),
         (["--cpus", "a"], "argument --cpus: got 'a', expected numbers of cores like 0,1"),
         (["--json", "no/such/folder.json"], "cannot write no/such/folder.json: got no such folder"),
         (["--compare", "a.json"], "--compare: got 1 record, expected two or more"),

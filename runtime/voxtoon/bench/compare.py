@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,11 +64,11 @@ AXES: Final = (
 )
 """Only one of these may differ unless more are named: of two changes at once nobody knows which one told."""
 
-_ALIKE: Final = (
-    _Axis("protocol", lambda record: record.protocol),
-    _Axis("model", lambda record: record.model and (record.model.system, record.model.variant)),
-    _Axis("length of the audio", lambda record: record.model and record.model.audio_s),
-)
+_ALIKE: Final[Mapping[str, Callable[[Record], Mapping[str, object]]]] = {
+    "protocol": lambda record: vars(record.protocol),
+    "model": lambda record: {name: getattr(record.model, name, None) for name in ("system", "variant")},
+    "length of the audio": lambda record: {"audio_s": getattr(record.model, "audio_s", None)},
+}
 
 
 def check_alike(first: Record, second: Record, *, across: Collection[str] = ()) -> None:
@@ -100,10 +100,14 @@ def check_alike(first: Record, second: Record, *, across: Collection[str] = ()) 
             )
         if not record.accurate:
             raise InputError(f"the {name} record misses its golden values", hint="see its accuracy")
-    for axis in _ALIKE:
-        one, other = axis.reads(first), axis.reads(second)
-        if one != other:
-            raise InputError(f"the records differ in the {axis.name}", got=other, expected=one)
+    for name, reads in _ALIKE.items():
+        one, other = reads(first), reads(second)
+        differing = [field for field in one if one[field] != other[field]]
+        if differing:
+            got, expected = (
+                ", ".join(f"{field} {found[field]}" for field in differing) for found in (other, one)
+            )
+            raise InputError(f"the records differ in the {name}", got=got, expected=expected)
     differing = [axis.name for axis in AXES if axis.reads(first) != axis.reads(second)]
     unexpected = [name for name in differing if name not in across] if across else differing[1:]
     if unexpected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from voxtoon.bench.record import (
 )
 from voxtoon.bench.samples import Latency, Samples, Summary
 from voxtoon.bench.stages import SAMPLE_RATE_HZ, WHOLE, Opened, Stage, example_inputs, runtime_parts, stages
+from voxtoon.errors import InputError
 from voxtoon.manifest_json import encode
 from voxtoon.tuning import manifest_hash
 
@@ -65,8 +66,7 @@ def measure(bundle_path: Path, settings: Settings, protocol: Protocol) -> Pieces
     from voxtoon.engines import check_version, choose
     from voxtoon.golden import Golden
 
-    if settings.cpus is not None:
-        os.sched_setaffinity(0, settings.cpus)
+    run_on(settings.cpus)
     with open_bundle(bundle_path) as bundle:
         for part in runtime_parts(bundle.manifest):  # what cannot be run is refused before anything is
             chosen = choose(bundle.manifest, part, engine=settings.engine, precision=settings.precision)
@@ -86,6 +86,19 @@ def measure(bundle_path: Path, settings: Settings, protocol: Protocol) -> Pieces
         yield from _sustained(opened, protocol, watch)
     watch.look(at_once=True)
     yield _conditions(watch)
+
+
+def run_on(cpus: Collection[int] | None) -> None:
+    """Keep this process and its children to some cores; raises InputError where there are none such."""
+    if cpus is None:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (AttributeError, OSError) as error:
+        there = ", ".join(map(str, range(os.cpu_count() or 1)))
+        raise InputError(
+            "cores to run on", got=", ".join(map(str, cpus)), expected=f"some of {there}"
+        ) from error
 
 
 def timed(stage: Stage) -> int:

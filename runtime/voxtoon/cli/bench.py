@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         "--cold-runs", type=_count, default=5, metavar="N", help="new processes (default: %(default)s)"
     )
     parser.add_argument(
-        "--sustained-s", type=_seconds, default=0.0, metavar="S", help="then so long without a pause"
+        "--sustained-s", type=_positive, default=0.0, metavar="S", help="then so long without a pause"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the record")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page about it, for people")
@@ -64,8 +64,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tune", action="store_true", help="find the best artefact, engine and threads for the device"
     )
-    parser.add_argument("--max-ms", type=_seconds, metavar="MS", help="with --tune: time of all parts once")
-    parser.add_argument("--max-mb", type=_seconds, metavar="MB", help="with --tune: size of their artefacts")
+    parser.add_argument("--max-ms", type=_positive, metavar="MS", help="with --tune: time of all parts once")
+    parser.add_argument("--max-mb", type=_positive, metavar="MB", help="with --tune: size of their artefacts")
     parser.add_argument(
         "--peers", action="store_true", help="then on this machine torch and other engines too, by turns"
     )
@@ -230,16 +230,18 @@ def _options(arguments: argparse.Namespace) -> Any:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, expected 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number, 1 or more")
+    return int(text)
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"got {text}, expected more than 0")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number, more than 0")
     return value
 
 
