@@ -83,15 +83,20 @@ def clip(vectors, pipeline, name, samples, rate_hz):
     }
 
 
-def call(vectors, pipeline, name, samples, rate_hz):
-    """One call: every update of it."""
+def call(vectors, pipeline, name, samples, rate_hz, packets=()):
+    """One call: every update of it; by packets (first sample, samples, microsecond) or in one piece."""
     pcm = int16(samples)
+    heard = pcm.astype(np.float32) / np.float32(32768)
     stream = pipeline.stream(sample_rate=rate_hz)
-    updates = [*stream.push(pcm.astype(np.float32) / np.float32(32768)), stream.flush()]
+    updates = [] if packets else stream.push(heard)
+    for first, length, at_us in packets:
+        updates += stream.push(heard[first : first + length], at_s=at_us / 1e6)
+    updates.append(stream.flush())
     return {
         "name": name,
         "rate_hz": rate_hz,
         "samples": vectors.samples(f"call.{name}", pcm),
+        "packets": packets,
         "updates": [
             {
                 "state": update.state,
@@ -128,6 +133,15 @@ def conversation(voice):
         hum,
     )
     return np.concatenate([piece.astype(np.float32) for piece in pieces])
+
+
+def lossy_line(count):
+    """Packets of 20 ms, some lost, some twice, by a clock 300 ppm fast; twenty minutes are missing."""
+    packets = []
+    for number, first in enumerate(range(0, count - 319, 320)):
+        at_us = round(first / 16_000 * 1_000_300) + (1_200_000_000 if 2 * first > count else 0)
+        packets += [] if number % 11 == 5 else [(first, 320, at_us)] * (2 if number % 7 == 3 else 1)
+    return packets
 
 
 def parts(vectors, bundle, pipeline, samples):
@@ -239,9 +253,11 @@ def write(out, data, bundle_path):
             clip(vectors, pipeline, f"real_{index}", read_audio(path).samples, 16_000)
             for index, path in enumerate(real)
         ]
+        talk = conversation(voice.samples)
         calls = [
             call(vectors, pipeline, "voice", voice.samples, 16_000),
-            call(vectors, pipeline, "conversation", conversation(voice.samples), 16_000),
+            call(vectors, pipeline, "conversation", talk, 16_000),
+            call(vectors, pipeline, "lossy_line", talk, 16_000, lossy_line(len(talk))),
         ]
         index = {
             "precision": bundle.session(

@@ -42,7 +42,7 @@ internal class NewFace(
 internal class CallSession(
     private val pipeline: Pipeline,
     private val options: Options,
-    rateHz: Int,
+    private var rateHz: Int,
     private val isRecording: Boolean,
     private val told: (NewFace) -> Unit,
 ) {
@@ -52,16 +52,30 @@ internal class CallSession(
     private var dueS = options.firstUpdateSpeechMs / 1000.0
     private var last: Face? = null
     private var voicesTold = 0
+    private var skippedS = 0.0
     private val hear = SampleSink { samples, offset, length -> hear(samples, offset, length, inSteps = true) }
 
-    /** Milliseconds of the call that were heard. */
-    val heardMs: Long get() = listener.samples * 1000 / Resampler.MODEL_RATE_HZ
+    /** Milliseconds of the call that were heard or skipped. */
+    val heardMs: Long get() = (1000.0 * listener.samples / Resampler.MODEL_RATE_HZ + 1000 * skippedS).toLong()
 
     /** Hears the next samples, at the rate that was given last. */
     fun push(samples: FloatArray, length: Int): Unit = resampler.push(samples, 0, length, hear)
 
+    /** So much of the call is missing: it is heard as silence until every talk has ended, and the rest is skipped. */
+    fun skip(missingS: Double) {
+        val heardS = minOf(missingS, LONGEST_GAP_S)
+        skippedS += missingS - heardS
+        var left = Math.rint(heardS * rateHz).toInt()
+        while (left > 0) {
+            val piece = minOf(left, SILENCE.size)
+            resampler.push(SILENCE, 0, piece, hear)
+            left -= piece
+        }
+    }
+
     /** The next samples have another rate. */
     fun changeRate(rateHz: Int) {
+        this.rateHz = rateHz
         resampler.flush(hear)
         resampler = Resampler(rateHz)
     }
@@ -102,5 +116,10 @@ internal class CallSession(
         last = face
         voicesTold = listener.otherVoices
         told(NewFace(face, state, heardMs, before?.let { angleDeg(face.feature, it.feature) }, hasSecondVoice, isFinal))
+    }
+
+    private companion object {
+        const val LONGEST_GAP_S = 3.0
+        val SILENCE = FloatArray(1024)
     }
 }

@@ -2,9 +2,10 @@ package voxtoon
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import kotlin.math.abs
 
 /**
- * A call as two threads see it: the pushing one fills a ring, the listening one empties it into a [CallSession].
+ * A call as two threads see it: the pushing one fills a queue, the listening one empties it into a [CallSession].
  *
  * The lock is held for copies only. Pushing allocates nothing.
  */
@@ -22,9 +23,8 @@ internal class QueuedStream(
 
     private val lock = Object()
     private var format = format
-    private var ring = ring(format)
-    private var head = 0
-    private var count = 0
+    private var queue = queue(format)
+    private var fedS = 0.0
     private var hasNewFormat = false
     private var phase = Phase.OPEN
     private var isDone = false
@@ -49,7 +49,7 @@ internal class QueuedStream(
     override var listenerFailures = 0
         private set
 
-    override val waitingSamples: Int get() = synchronized(lock) { count }
+    override val waitingSamples: Int get() = synchronized(lock) { queue.count }
 
     // The listening thread's own, made when the first sound is there.
     private var session: CallSession? = null
@@ -62,43 +62,44 @@ internal class QueuedStream(
     override fun changeFormat(format: PcmFormat): Unit = synchronized(lock) {
         checkOpen()
         if (format == this.format) return
-        while (waits && count > 0 && phase == Phase.OPEN) lock.wait()
-        droppedSamples += count
-        head = 0
-        count = 0
+        while (waits && !queue.isEmpty && phase == Phase.OPEN) lock.wait()
+        droppedSamples += queue.clear()
         if (format.sampleRateHz != this.format.sampleRateHz) {
-            ring = ring(format)
+            queue = queue(format).also(queue::copyGapsTo)
             hasNewFormat = true
         }
         this.format = format
     }
 
-    override fun push(samples: ShortArray, length: Int) {
+    override fun push(samples: ShortArray, length: Int, atUs: Long) {
         synchronized(lock) {
             checkFrames(length, samples.size, bytesPerNumber = 1)
-            for (at in format.channel until length step format.channels) put(samples[at])
+            val frames = length / format.channels
+            for (frame in place(frames, atUs) until frames) put(samples[frame * format.channels + format.channel])
         }
         wake()
     }
 
-    override fun push(pcm: ByteArray, length: Int) {
+    override fun push(pcm: ByteArray, length: Int, atUs: Long) {
         synchronized(lock) {
             checkFrames(length, pcm.size, bytesPerNumber = 2)
-            for (at in 2 * format.channel until length step 2 * format.channels) {
+            val frames = length / (2 * format.channels)
+            for (frame in place(frames, atUs) until frames) {
+                val at = 2 * (frame * format.channels + format.channel)
                 put((pcm[at].toInt() and 0xFF or (pcm[at + 1].toInt() shl 8)).toShort())
             }
         }
         wake()
     }
 
-    override fun push(pcm: ByteBuffer, frames: Int) {
+    override fun push(pcm: ByteBuffer, frames: Int, atUs: Long) {
         synchronized(lock) {
             val bytes = 2L * frames * format.channels
             if (frames < 0 || bytes > pcm.remaining()) throw InputException("PCM is cut short", got = "${pcm.remaining()} bytes", expected = "$bytes for $frames frames")
             checkOpen()
             val isBig = pcm.order() == ByteOrder.BIG_ENDIAN
             val start = pcm.position() + 2 * format.channel
-            for (frame in 0 until frames) {
+            for (frame in place(frames, atUs) until frames) {
                 val value = pcm.getShort(start + 2 * frame * format.channels)
                 put(if (isBig) java.lang.Short.reverseBytes(value) else value)
             }
@@ -119,7 +120,7 @@ internal class QueuedStream(
     override fun close() {
         synchronized(lock) {
             phase = Phase.CLOSED
-            count = 0
+            queue.clear()
             lock.notifyAll()
         }
         listener = null
@@ -129,6 +130,7 @@ internal class QueuedStream(
     /** Hears up to [chunk] of what is waiting, on the listening thread; false when there was nothing to do. */
     fun work(chunk: FloatArray): Boolean {
         var length = 0
+        var gapS = 0.0
         var rate = 0
         var isLast = false
         synchronized(lock) {
@@ -137,18 +139,16 @@ internal class QueuedStream(
                 end(null)
                 return true
             }
-            length = minOf(count, chunk.size)
-            for (i in 0 until length) chunk[i] = ring[(head + i) % ring.size] / FULL_SCALE
-            head = (head + length) % ring.size
-            count -= length
-            isLast = phase == Phase.FINISHING && count == 0
+            gapS = queue.takeGap()
+            length = queue.take(chunk)
+            isLast = phase == Phase.FINISHING && queue.isEmpty
             if (hasNewFormat || session == null) rate = format.sampleRateHz
             hasNewFormat = false
             lock.notifyAll() // those who wait for room
         }
-        if (length == 0 && !isLast) return false
+        if (length == 0 && gapS == 0.0 && !isLast) return false
         try {
-            hear(chunk, length, rate, isLast)
+            hear(gapS, chunk, length, rate, isLast)
             if (isLast) synchronized(lock) { end(null) }
         } catch (error: VoxtoonException) {
             fail(error)
@@ -160,9 +160,10 @@ internal class QueuedStream(
         return true
     }
 
-    private fun hear(chunk: FloatArray, length: Int, newRate: Int, isLast: Boolean) {
+    private fun hear(gapS: Double, chunk: FloatArray, length: Int, newRate: Int, isLast: Boolean) {
         val session = session?.also { if (newRate > 0) it.changeRate(newRate) }
             ?: CallSession(pipeline, options, newRate, isRecording, ::update).also { session = it }
+        if (gapS > 0) session.skip(gapS)
         session.push(chunk, length)
         if (isLast) session.finish()
     }
@@ -214,22 +215,31 @@ internal class QueuedStream(
         lock.notifyAll()
     }
 
+    /** Notes the gap before a piece that begins [atUs]; returns how many of its frames were heard already. */
+    private fun place(frames: Int, atUs: Long): Int {
+        if (atUs < 0 && atUs != VoiceStream.RIGHT_AFTER) throw InputException("atUs", got = atUs, expected = "microseconds since the call began")
+        val rateHz = format.sampleRateHz.toDouble()
+        val missingS = if (atUs == VoiceStream.RIGHT_AFTER) 0.0 else atUs / 1e6 - fedS
+        fedS += frames / rateHz
+        if (abs(missingS) < TIME_TOLERANCE_S) return 0
+        fedS += maxOf(missingS, -frames / rateHz)
+        if (missingS < 0) return minOf(frames, Math.rint(-missingS * rateHz).toInt())
+        waitForRoom()
+        droppedSamples += queue.putGap(missingS)
+        return 0
+    }
+
     private fun put(sample: Short) {
-        if (isDone) { // its model failed: nobody hears
-            droppedSamples++
-            return
-        }
-        while (waits && count == ring.size && phase == Phase.OPEN && !isDone) {
+        if (queue.isFull) waitForRoom()
+        val lost = if (isDone) 1 else queue.put(sample) // its model failed: nobody hears
+        if (lost > 0) droppedSamples += lost
+    }
+
+    private fun waitForRoom() {
+        while (waits && queue.isFull && phase == Phase.OPEN && !isDone) {
             wake()
             lock.wait(LONGEST_WAIT_MS)
         }
-        if (count == ring.size) {
-            head = (head + 1) % ring.size
-            count--
-            droppedSamples++
-        }
-        ring[(head + count) % ring.size] = sample
-        count++
     }
 
     private fun checkFrames(length: Int, size: Int, bytesPerNumber: Int) {
@@ -244,10 +254,11 @@ internal class QueuedStream(
         if (phase != Phase.OPEN) throw InputException("the call is closed", hint = "open another one")
     }
 
-    private fun ring(format: PcmFormat) = ShortArray((format.sampleRateHz.toLong() * options.queueMs / 1000).toInt())
+    private fun queue(format: PcmFormat) = SampleQueue(format.sampleRateHz, capacity = (format.sampleRateHz.toLong() * options.queueMs / 1000).toInt())
 
     private companion object {
-        const val FULL_SCALE = 32768f
+        /** A piece whose time is nearer than this to the end of the last one follows it: less than any packet. */
+        const val TIME_TOLERANCE_S = 0.008
         const val LONGEST_WAIT_MS = 1000L
     }
 }

@@ -75,7 +75,12 @@ public fun interface Listener {
 /**
  * One remote party of a call. Its methods may be called from any thread; [push] copies and returns at once.
  *
- * Sound that comes faster than it is heard is kept for [Options.queueMs]; then the oldest is dropped and counted.
+ * Sound that comes faster than it is heard is kept for [Options.queueMs]; then the oldest is dropped, counted and heard as
+ * silence.
+ *
+ * Where packets get lost, come late or twice, `atUs` says when a piece begins, in microseconds since the call began, by the
+ * clock that sampled it (of RTP: its timestamp, not its arrival). What is missing before it is heard as silence, what was
+ * heard already is left out, and a clock that drifts is followed in steps of 8 ms. Of a gap over 3 s the rest is skipped.
  */
 public interface VoiceStream : AutoCloseable {
     /** Who is told of faces; the last one set. A face that is already there is told at once. */
@@ -102,23 +107,26 @@ public interface VoiceStream : AutoCloseable {
     /**
      * Hears the first [length] numbers of [samples], whole frames of all channels.
      *
-     * @throws InputException when they are no whole frames, or the stream is closed.
+     * @param atUs when they begin, as said above; right after the last ones if not given.
+     * @throws InputException when they are no whole frames, the time is none, or the stream is closed.
      */
-    public fun push(samples: ShortArray, length: Int)
+    public fun push(samples: ShortArray, length: Int, atUs: Long = RIGHT_AFTER)
 
     /**
      * Hears [frames] frames from the position of [pcm] on, 16-bit little-endian; the buffer's position is left alone.
      *
-     * @throws InputException when the buffer holds fewer, or the stream is closed.
+     * @param atUs when they begin, as said above; right after the last ones if not given.
+     * @throws InputException when the buffer holds fewer, the time is none, or the stream is closed.
      */
-    public fun push(pcm: ByteBuffer, frames: Int)
+    public fun push(pcm: ByteBuffer, frames: Int, atUs: Long = RIGHT_AFTER)
 
     /**
      * Hears the first [length] bytes, 16-bit little-endian.
      *
-     * @throws InputException when they are no whole frames, or the stream is closed.
+     * @param atUs when they begin, as said above; right after the last ones if not given.
+     * @throws InputException when they are no whole frames, the time is none, or the stream is closed.
      */
-    public fun push(pcm: ByteArray, length: Int)
+    public fun push(pcm: ByteArray, length: Int, atUs: Long = RIGHT_AFTER)
 
     /**
      * Ends the call and waits until all of it is heard; not for the main thread.
@@ -130,4 +138,9 @@ public interface VoiceStream : AutoCloseable {
 
     /** Ends the call without another face, at once. Closing twice is fine. */
     override fun close()
+
+    public companion object {
+        /** The time of a piece that begins where the last one ended. */
+        public const val RIGHT_AFTER: Long = Long.MIN_VALUE
+    }
 }

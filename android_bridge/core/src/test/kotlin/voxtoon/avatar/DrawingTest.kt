@@ -26,6 +26,11 @@ class DrawingTest {
     }
 
     @Test
+    fun `parameters that nobody gave are the neutral avatar's`() {
+        assertEquals(AvatarParameters.NEUTRAL, AvatarParameters())
+    }
+
+    @Test
     fun `the drawing says that it is a cartoon and not a likeness`() {
         assertTrue(Drawing(AvatarParameters.NEUTRAL).svg.contains("not a likeness"))
     }
