@@ -14,8 +14,9 @@ import kotlin.math.sin
 internal class RealFft(private val size: Int) {
     private val half = size / 2
     private val transform: ComplexFft = if (half and (half - 1) == 0) StockhamFft(half) else BluesteinFft(half)
-    private val cosine = DoubleArray(half + 1) { cos(PI * it / half) }
-    private val sine = DoubleArray(half + 1) { sin(PI * it / half) }
+    // Halved: the spectra of the even and of the odd samples are half a sum and half a difference.
+    private val cosine = DoubleArray(half / 2 + 1) { cos(PI * it / half) / 2 }
+    private val sine = DoubleArray(half / 2 + 1) { sin(PI * it / half) / 2 }
     private val packedRe = DoubleArray(half)
     private val packedIm = DoubleArray(half)
 
@@ -30,13 +31,19 @@ internal class RealFft(private val size: Int) {
         im[0] = 0.0
         re[half] = packedRe[0] - packedIm[0]
         im[half] = 0.0
-        for (k in 1 until half) {
-            val evenRe = (packedRe[k] + packedRe[half - k]) / 2
-            val evenIm = (packedIm[k] - packedIm[half - k]) / 2
-            val oddRe = (packedIm[k] + packedIm[half - k]) / 2
-            val oddIm = (packedRe[half - k] - packedRe[k]) / 2
-            re[k] = evenRe + cosine[k] * oddRe + sine[k] * oddIm
-            im[k] = evenIm + cosine[k] * oddIm - sine[k] * oddRe
+        // The bins k and half - k are made of the same two numbers; where they meet, both ways give the same.
+        for (k in 1..half / 2) {
+            val mirror = half - k
+            val evenRe = 0.5 * (packedRe[k] + packedRe[mirror])
+            val evenIm = 0.5 * (packedIm[k] - packedIm[mirror])
+            val oddRe = packedIm[k] + packedIm[mirror]
+            val oddIm = packedRe[mirror] - packedRe[k]
+            val turnedRe = cosine[k] * oddRe + sine[k] * oddIm
+            val turnedIm = cosine[k] * oddIm - sine[k] * oddRe
+            re[k] = evenRe + turnedRe
+            im[k] = evenIm + turnedIm
+            re[mirror] = evenRe - turnedRe
+            im[mirror] = turnedIm - evenIm
         }
     }
 }
@@ -61,7 +68,11 @@ internal class StockhamFft(private val size: Int) : ComplexFft {
         var length = size
         var stride = 1
         while (length > 1) {
-            if (length == 2) radix2(fromRe, fromIm, toRe, toIm) else radix4(length / 4, stride, fromRe, fromIm, toRe, toIm)
+            when {
+                length == 2 -> radix2(fromRe, fromIm, toRe, toIm)
+                stride == 1 -> firstRadix4(length / 4, fromRe, fromIm, toRe, toIm)
+                else -> radix4(length / 4, stride, fromRe, fromIm, toRe, toIm)
+            }
             val radix = if (length == 2) 2 else 4
             length /= radix
             stride *= radix
@@ -71,6 +82,35 @@ internal class StockhamFft(private val size: Int) : ComplexFft {
         if (fromRe !== re) {
             System.arraycopy(fromRe, 0, re, 0, size)
             System.arraycopy(fromIm, 0, im, 0, size)
+        }
+    }
+
+    /** The first stage, where no two butterflies have the same twiddle factors: one loop over all of them. */
+    private fun firstRadix4(quarter: Int, xr: DoubleArray, xi: DoubleArray, yr: DoubleArray, yi: DoubleArray) {
+        for (p in 0 until quarter) {
+            val sumAcRe = xr[p] + xr[p + 2 * quarter]
+            val sumAcIm = xi[p] + xi[p + 2 * quarter]
+            val differenceAcRe = xr[p] - xr[p + 2 * quarter]
+            val differenceAcIm = xi[p] - xi[p + 2 * quarter]
+            val sumBdRe = xr[p + quarter] + xr[p + 3 * quarter]
+            val sumBdIm = xi[p + quarter] + xi[p + 3 * quarter]
+            val turnedBdRe = xi[p + 3 * quarter] - xi[p + quarter] // j (b - d)
+            val turnedBdIm = xr[p + quarter] - xr[p + 3 * quarter]
+            val to = 4 * p
+            yr[to] = sumAcRe + sumBdRe
+            yi[to] = sumAcIm + sumBdIm
+            val re1 = differenceAcRe - turnedBdRe
+            val im1 = differenceAcIm - turnedBdIm
+            yr[to + 1] = cosine[p] * re1 - sine[p] * im1
+            yi[to + 1] = cosine[p] * im1 + sine[p] * re1
+            val re2 = sumAcRe - sumBdRe
+            val im2 = sumAcIm - sumBdIm
+            yr[to + 2] = cosine[2 * p] * re2 - sine[2 * p] * im2
+            yi[to + 2] = cosine[2 * p] * im2 + sine[2 * p] * re2
+            val re3 = differenceAcRe + turnedBdRe
+            val im3 = differenceAcIm + turnedBdIm
+            yr[to + 3] = cosine[3 * p] * re3 - sine[3 * p] * im3
+            yi[to + 3] = cosine[3 * p] * im3 + sine[3 * p] * re3
         }
     }
 

@@ -2,7 +2,6 @@ package voxtoon.voice
 
 import kotlin.math.PI
 import kotlin.math.cos
-import kotlin.math.ln
 import voxtoon.InputException
 import voxtoon.bundle.FrontEndKind
 import voxtoon.bundle.FrontEndSpec
@@ -100,7 +99,7 @@ public class FrontEnd(internal val spec: FrontEndSpec) {
 
         override fun invoke() {
             for (bin in re.indices) power[bin] = re[bin] * re[bin] + im[bin] * im[bin]
-            for (band in frame.indices) frame[band] = ((ln(maxOf(bands.power(band, power), floor)) + offset) * scale).toFloat()
+            for (band in frame.indices) frame[band] = ((NaturalLog.of(maxOf(bands.power(band, power), floor)) + offset) * scale).toFloat()
         }
     }
 

@@ -4,6 +4,8 @@ import java.util.Random
 import kotlin.math.PI
 import kotlin.math.abs
 import kotlin.math.cos
+import kotlin.math.exp
+import kotlin.math.ln
 import kotlin.math.sin
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
@@ -82,6 +84,15 @@ class FrontEndTest {
                 val exactIm = signal.indices.sumOf { -signal[it] * sin(2 * PI * (bin.toLong() * it % size) / size) }
                 assertTrue("bin $bin of $size", abs(re[bin] - exactRe) < 1e-11 * size && abs(im[bin] - exactIm) < 1e-11 * size)
             }
+        }
+    }
+
+    @Test
+    fun `the fast logarithm is the exact one to fourteen digits`() {
+        val random = Random(13)
+        repeat(200_000) {
+            val x = if (it % 2 == 0) exp(1200 * random.nextDouble() - 600) else 0.5 + 2 * random.nextDouble()
+            assertEquals("$x", ln(x), NaturalLog.of(x), 1e-14 * maxOf(1.0, abs(ln(x))))
         }
     }
 
