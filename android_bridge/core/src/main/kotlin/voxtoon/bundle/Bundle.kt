@@ -41,6 +41,7 @@ public class Bundle private constructor(
     override fun close(): Unit = files.close()
 
     public companion object {
+        private const val DIGITS = "0123456789abcdef"
         private const val MAXIMUM_MANIFEST_BYTES = 4L * 1024 * 1024
 
         /**
@@ -91,6 +92,6 @@ public class Bundle private constructor(
         }
 
         private fun sha256(content: ByteArray): String =
-            MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
+            buildString { for (byte in MessageDigest.getInstance("SHA-256").digest(content)) append(DIGITS[byte.toInt() shr 4 and 0xF]).append(DIGITS[byte.toInt() and 0xF]) }
     }
 }

@@ -2,8 +2,26 @@ package voxtoon.bundle
 
 import voxtoon.CheckException
 
-/** A value of parsed JSON that knows where it is, and turns into what is wanted of it or a [CheckException]. */
-internal class Node(private val value: Any?, private val where: String) {
+/**
+ * A value of parsed JSON that knows where it is, and turns into what is wanted of it or a [CheckException].
+ *
+ * Its place is put into words only where an error tells it: a manifest has thousands of numbers.
+ */
+internal class Node private constructor(private val value: Any?, private val parent: Node?, private val place: Place, private val name: String, private val index: Int) {
+    private enum class Place { TOP, FIELD, LIST, MAP, NAME }
+
+    /** The top of a document that is called [name]. */
+    constructor(value: Any?, name: String) : this(value, null, Place.TOP, name, 0)
+
+    private val where: String
+        get() = when (place) {
+            Place.TOP -> name
+            Place.FIELD -> "${parent!!.where}.$name"
+            Place.LIST -> "${parent!!.where}[$index]"
+            Place.MAP -> "${parent!!.where}[${shown(name)}]"
+            Place.NAME -> "${parent!!.where} (a name)"
+        }
+
     val isNull: Boolean get() = value == null
     val isText: Boolean get() = value is String
     val isTrue: Boolean get() = value == true
@@ -14,7 +32,7 @@ internal class Node(private val value: Any?, private val where: String) {
     fun field(name: String): Node {
         val map = map()
         if (name !in map) throw CheckException("$where.$name is missing", hint = "the bundle is damaged or not finished: export it again")
-        return Node(map[name], "$where.$name")
+        return Node(map[name], this, Place.FIELD, name, 0)
     }
 
     /** A field that may be absent. */
@@ -60,23 +78,25 @@ internal class Node(private val value: Any?, private val where: String) {
     fun list(count: IntRange = 0..MOST_ITEMS): List<Node> {
         val items = value as? List<*> ?: refuse(expected = "a list")
         if (items.size !in count) refuse(expected = "${count.toSet().let { if (it.size == 1) it.first() else "${count.first} to ${count.last}" }} items")
-        return items.mapIndexed { index, item -> Node(item, "$where[$index]") }
+        return items.mapIndexed(::item)
     }
 
     fun numbers(): DoubleArray {
         val items = value as? List<*> ?: refuse(expected = "a list")
-        return DoubleArray(items.size) { Node(items[it], "$where[$it]").number() }
+        return DoubleArray(items.size) { items[it] as? Double ?: item(it, items[it]).number() }
     }
 
     /** The items of an object by name; each name is checked by [readName]. */
     fun <T> items(count: IntRange = 0..MOST_ITEMS, readName: (Node) -> String = Node::text, read: (Node) -> T): Map<String, T> {
         val map = map()
         if (map.size !in count) refuse(expected = "${count.first} to ${count.last} items")
-        return map.entries.associate { (name, item) -> readName(Node(name, "$where (a name)")) to read(Node(item, "$where[${shown(name)}]")) }
+        return map.entries.associate { (name, item) -> readName(Node(name, this, Place.NAME, name, 0)) to read(Node(item, this, Place.MAP, name, 0)) }
     }
 
     fun refuse(got: String = describe(), expected: String): Nothing =
         throw CheckException(where, got = got, expected = expected, hint = "export the bundle again")
+
+    private fun item(index: Int, item: Any?) = Node(item, this, Place.LIST, "", index)
 
     private fun matching(pattern: Regex, says: String): String = text().also { if (!pattern.matches(it)) refuse(expected = says) }
 

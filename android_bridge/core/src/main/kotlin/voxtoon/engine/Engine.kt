@@ -70,7 +70,7 @@ public interface Engine {
     public val format: String
 
     /**
-     * Makes a session of the bytes of an artefact.
+     * Makes a session of the bytes of an artefact; several threads may ask at once.
      *
      * @param threads that it may use.
      * @throws voxtoon.CheckException when it cannot load them.
