@@ -28,6 +28,7 @@ NARROW = wav2pix.Size(
     image_size_px=64,
     generator_channels=(16, 16, 8, 8),
 )
+FORMATS = ("onnx", "litert", "coreml")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def checkpoint():
 @pytest.fixture(scope="module")
 def report(checkpoint, tmp_path_factory):
     place = tmp_path_factory.mktemp("second") / "narrow.voxtoon"
-    return exporter.export(checkpoint, output=place, precisions=("fp32", "fp16"))
+    return exporter.export(checkpoint, output=place, formats=FORMATS, precisions=("fp32", "fp16"))
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,19 @@ def test_its_bundle_passes_its_own_verification_to_the_picture_and_the_avatar(bu
         ("pipeline", "avatar"),
         ("pipeline", "drawing"),
     }
+
+
+def test_every_format_gives_the_same_picture_and_the_same_avatar(bundle, voice):
+    checks = list(verify(bundle))
+    faces = {
+        name: bundle.pipeline(engine=name, precision="fp32").reconstruct(voice, sample_rate=RATE_HZ)
+        for name in FORMATS
+    }
+    ways = {check.format for check in checks if (check.part, check.output) == ("pipeline", "drawing")}
+    assert ways == set(FORMATS)
+    for face in faces.values():
+        assert face.image.shape == (64, 64, 3)
+        np.testing.assert_allclose(face.image, faces["onnx"].image, atol=1e-5)
 
 
 def test_the_manifest_tells_a_picture_and_where_its_head_is(bundle):
