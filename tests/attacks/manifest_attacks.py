@@ -31,6 +31,19 @@ def text_change(old, new):
 STEP = next(
     index for index, part in enumerate(valid_bundle.manifest()["parts"]) if part["name"] == "encoder_step"
 )
+STEP_ARTEFACT = next(
+    index
+    for index, artefact in enumerate(valid_bundle.manifest()["artefacts"])
+    if artefact["part"] == "encoder_step"
+)
+
+
+def states(name, **changes):
+    """A change by which the step's artefact keeps this state in integers."""
+    grid = {"dtype": "uint8", "scale": 0.5, "zero_point": 93, **changes}
+    return put("artefacts", STEP_ARTEFACT, "states", {name: grid})
+
+
 TEXTS_AND_FIELDS = [
     Attack("not_json", "check", "not JSON", as_folder(lambda found: b"{")),
     Attack("not_utf8", "check", "not JSON", as_folder(text_change(b"Research", b"\xff\xfe"))),
@@ -104,6 +117,16 @@ TEXTS_AND_FIELDS = [
         "check",
         "state_0",
         as_folder(put("parts", STEP, "inputs", 1, "shape", 1, "time")),
+    ),
+    Attack("good_state_in_integers", "good", "", as_folder(states("state_0"))),
+    Attack("integers_of_no_state", "check", "frames", as_folder(states("frames"))),
+    Attack("integers_of_another_type", "check", "dtype", as_folder(states("state_0", dtype="int32"))),
+    Attack("zero_point_beyond_its_type", "check", "0 to 255", as_folder(states("state_0", zero_point=256))),
+    Attack(
+        "zero_point_that_is_no_integer",
+        "check",
+        "zero_point",
+        as_folder(states("state_0", zero_point=0.5)),
     ),
     Attack(
         "call_of_other_frames", "check", "streaming: got", as_folder(put("streaming", "frames_per_call", 128))

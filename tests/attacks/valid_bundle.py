@@ -117,6 +117,7 @@ def artefact(part_name, precision="fp32", **others):
             "tolerance": {"max_abs_relative": 1e-5},
         },
         "quality": None,
+        "states": {},
         **others,
     }
 
