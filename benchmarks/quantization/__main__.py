@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmarks.page import markdown, tell
 from voxtoon.bundle import open_bundle
+from voxtoon_export.converter_noise import silenced
 from voxtoon_export.evaluation.split import is_held_out
 from voxtoon_quantize.bundle_parts import float_parts
-from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import Inputs
 from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
@@ -99,7 +99,8 @@ def _by_file(peer: Callable[[Path, Path, Sequence[Inputs]], None], part: OnnxPar
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
         source.write_bytes(part.content)
-        peer(source, made, bench.judged.inputs[part.name])
+        with silenced():
+            peer(source, made, bench.judged.inputs[part.name])
         return made.read_bytes()
 
 
@@ -130,9 +131,8 @@ def _dynamic(source: Path, made: Path, inputs: Sequence[Inputs]) -> None:
 
 def sensitivity(bench: Bench) -> Table:
     """What each layer costs, quantized alone, the worst first."""
-    calibrated = calibrate_parts(bench.bundle, FORMAT, bench.parts, _BEST, bench.audio)
     rows: Table = [("layer, alone", "saves bytes", *QUALITY_HEADER)]
-    for effect in worst_first(list(layer_effects(calibrated, _BEST, bench.judged))):
+    for effect in worst_first(list(layer_effects(bench.calibrated, _BEST, bench.judged))):
         name = f"{effect.part}.{effect.layer}"
         rows.append((name, f"{effect.saved_bytes:,}", *quality_cells(effect.quality)))
     return rows
@@ -156,7 +156,7 @@ def sections(bench: Bench, arguments: argparse.Namespace) -> Iterator[str]:
     yield markdown(corrections(bench))
     if arguments.full_size:
         yield "The paper's widths, random weights, 6 s of voice, two threads:"
-        yield markdown(full_size(bench))
+        yield markdown(list(full_size("onnx")))
 
 
 def main() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from voxtoon.bundle import Bundle
 from voxtoon.engines.onnx import load
 from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
-from voxtoon_quantize.formats import Inputs, made_by
+from voxtoon_quantize.formats import CalibratedPart, Inputs, made_by
 from voxtoon_quantize.formats.onnx import FORMAT, OnnxPart
 from voxtoon_quantize.judging import Judged
 from voxtoon_quantize.quality import Quality
@@ -35,9 +36,19 @@ class Bench:
         """One input of a part."""
         return self.judged.inputs[name][0]
 
+    @cached_property
+    def calibrated(self) -> list[CalibratedPart]:
+        """The parts, seen once for all recipes: none of them has more static layers, or other factors."""
+        return calibrate_parts(self.bundle, FORMAT, self.parts, Recipe(), self.audio, for_factors=True)
+
     def made(self, recipe: Recipe, parts: Mapping[str, OnnxPart] | None = None) -> dict[str, bytes]:
         """The artefacts of a recipe, of other float parts where these are given."""
-        calibrated = calibrate_parts(self.bundle, FORMAT, parts or self.parts, recipe, self.audio)
+        if parts is None:
+            calibrated = self.calibrated
+        elif recipe.scheme == "fp32":
+            calibrated = [part.calibrate(recipe, ()) for part in parts.values()]
+        else:
+            calibrated = calibrate_parts(self.bundle, FORMAT, parts, recipe, self.audio)
         made = made_by(recipe, calibrated)
         return {name: content for name, content in made.items() if isinstance(content, bytes)}
 

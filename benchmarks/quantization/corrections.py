@@ -34,16 +34,16 @@ def corrections(bench: Bench) -> Table:
     recipe = Recipe(target="x86")
     equal = {name: _equalised(part) for name, part in bench.parts.items()}
     rows: Table = [("", *QUALITY_HEADER)]
-    for label, parts, corrected in (
-        ("neither", bench.parts, False),
-        ("cross-layer equalisation", equal, False),
-        ("bias correction", bench.parts, True),
-        ("both", equal, True),
+    for labels, parts, made in (
+        (("neither", "bias correction"), bench.parts, bench.made(recipe)),
+        (("cross-layer equalisation", "both"), equal, bench.made(recipe, equal)),
     ):
-        made = bench.made(recipe, parts)
-        if corrected:
-            made = {name: _corrected(made[name], parts[name], _some_inputs(bench, name)) for name in made}
-        rows.append((label, *quality_cells(bench.judged.quality(made))))
+        corrected = {
+            name: _corrected(content, parts[name], _some_inputs(bench, name))
+            for name, content in made.items()
+        }
+        for label, artefacts in zip(labels, (made, corrected), strict=True):
+            rows.append((label, *quality_cells(bench.judged.quality(artefacts))))
     return rows
 
 

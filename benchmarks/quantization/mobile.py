@@ -12,19 +12,18 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from benchmarks.page import markdown, tell
 from voxtoon.bundle import Bundle, open_bundle
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.evaluation.split import is_held_out
-from voxtoon_export.lowering import Content, format_named
+from voxtoon_export.lowering import Content
 from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
 from voxtoon_quantize.formats import (
+    CalibratedPart,
     FloatPart,
     Inputs,
     made_by,
@@ -37,6 +36,7 @@ from voxtoon_quantize.timing import speed_ratio
 
 from .__main__ import CHECKPOINT
 from .bench import QUALITY_HEADER, Table, quality_cells
+from .full_size import full_size
 
 START, END = "<!-- measured on phones' formats -->", "<!-- end of measured on phones' formats -->"
 _FC1: Final = (Override("encoder.fc1", "weight_wi4_block32"),)
@@ -63,7 +63,6 @@ RECIPES: Final = {
 }
 STOCK: Final = ("static_wi8_ai8", "dynamic_wi8_afp32", "weight_only_wi8_afp32")
 """Recipes of ai-edge-quantizer, applied as they come."""
-_VARIANT: Final = "speech2face"
 
 
 def recipes(
@@ -77,9 +76,13 @@ def recipes(
     for part in parts:
         header += [f"{part} smaller", *(["faster"] if quantized.timed else []), "integer MACs"]
     yield (*header, *QUALITY_HEADER)
+    seen: dict[Recipe, list[CalibratedPart]] = {}
     for label, recipe in RECIPES[name].items():
-        made = made_by(recipe, calibrate_parts(bundle, quantized, parts, recipe, heard))
-        yield _row(label, recipe, made, judged, parts)
+        # Core ML's program for Apple's Neural Engine is another; else one calibration does for all recipes.
+        start = Recipe(target=recipe.target if name == "coreml" else "generic")
+        if start not in seen:
+            seen[start] = calibrate_parts(bundle, quantized, parts, start, heard)
+        yield _row(label, recipe, made_by(recipe, seen[start]), judged, parts)
     for label in STOCK if name == "litert" else ():
         made = {part: _stock(label, parts[part], judged.inputs[part]) for part in parts}
         yield _row(f"ai-edge-quantizer's {label}", Recipe(), made, judged, parts)
@@ -119,42 +122,6 @@ def _stock(name: str, part: FloatPart, inputs: Sequence[Inputs]) -> bytes:
         return bytes(work.quantize(seen, enable_progress_report=False).quantized_model)
 
 
-def full_size(name: str) -> Iterator[tuple[str, ...]]:
-    """One row for each part of the paper's widths and recipe of a format; random weights, no quality."""
-    quantized = quantized_format(name)
-    yield ("part", "recipe", "bytes", "smaller", "integer MACs")
-    for part_name in ("encoder", "decoder"):
-        part = quantized.part(part_name, _lowered(name, part_name))
-        inputs = [_noise(part_name)]
-        yield (part_name, "fp32", f"{size_bytes(part.content):,}", "", "")
-        for label, recipe in RECIPES[name].items():
-            made = made_by(recipe, [part.calibrate(recipe, inputs)])[part_name]
-            share = quantized.audit(made, inputs[0], recipe).mac_share
-            size = size_bytes(made)
-            smaller = f"{size_bytes(part.content) / size:.2f}x"
-            yield (part_name, label, f"{size:,}", smaller, f"{100 * share:.1f} %")
-
-
-def _lowered(name: str, part: str) -> Any:
-    import torch
-
-    from voxtoon_export.network import build
-    from voxtoon_export.systems import variant
-
-    torch.manual_seed(0)
-    declared = variant(_VARIANT).parts[part]
-    with torch.no_grad():
-        return format_named(name).lower(build(declared).eval(), declared, ["fp32"])["fp32"]
-
-
-def _noise(part: str) -> Inputs:
-    from voxtoon_export.systems import variant
-
-    declared = variant(_VARIANT).parts[part].input
-    shape = [598 if isinstance(size, str) else size for size in declared.shape]
-    return {declared.name: np.random.default_rng(0).normal(size=shape).astype(np.float32)}
-
-
 def sections(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[str]:
     """The tables with what they are of, in Markdown."""
     heard, kept = (
@@ -173,7 +140,8 @@ def sections(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[str]:
         )
         yield markdown(rows)
         if arguments.full_size:
-            yield f"{titled}, the paper's widths, random weights:"
+            timed = ", two threads" if name == "litert" else ""
+            yield f"{titled}, the paper's widths, random weights, 6 s of voice{timed}:"
             yield markdown(list(full_size(name)))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Final
 
 from voxtoon.errors import CheckError, InputError
@@ -31,11 +32,21 @@ class Goal:
         Mean angle between the features of float32 and the quantized parts.
     max_ms
         From the frames of one voice to its texture and landmarks, one thread of this machine.
+
+    Raises
+    ------
+    InputError
+        One of them is negative, or not a number.
     """
 
     max_bytes: int | None = None
     max_angle_deg: float | None = None
     max_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and not value >= 0:
+                raise InputError(f"goal {name}", got=value, expected="0 or more")
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,7 @@ class _Search:
         """Give a layer, of its scheme before and those of fewer bits, the one that changes the face least."""
         unchanged = with_scheme(recipe, layer.part, layer.name, before)
         found = {}
-        for candidate in (unchanged, *self._with_fewer_bits(unchanged, layer)):
+        for candidate in chain([unchanged], self._with_fewer_bits(unchanged, layer)):
             if self._fits(candidate) and self._fast(candidate):
                 found[layer.scheme(candidate)] = candidate, self.tried.quality(candidate)
         if not found:
@@ -252,7 +263,7 @@ def _compared(best: str, judged: Mapping[str, Quality]) -> str:
 
 def _missed(what: str, *, got: str, expected: str, best: Recipe) -> CheckError:
     layers = " ".join(f"{override.where}={override.scheme}" for override in best.overrides)
-    how = f"{best.scheme} with --layer {layers}" if layers else best.scheme
+    how = f"--recipe {best.scheme}" + (f" --layer {layers}" if layers else "")
     return CheckError(
         f"the goal cannot be met: {what}",
         got=got,

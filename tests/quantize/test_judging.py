@@ -72,3 +72,22 @@ def test_floats_under_the_name_of_integers_miss_share_and_size(known):
 
     assert missed(known, floats, "decoder") >= {"integer_macs", "smaller"}
     assert "integer_macs" not in missed(known, {**floats, "decoder": integers["decoder"]}, "decoder")
+
+
+@pytest.mark.parametrize(("times", "missed_it"), [(0.5, True), (2.0, False)])
+def test_what_is_slower_than_float_misses_the_speed(known, made, monkeypatch, times, missed_it):
+    """By a clock that says so: a real one is not the same twice."""
+    monkeypatch.setattr("voxtoon_quantize.judging.speed_ratio", lambda *sessions: times)
+
+    assert ("faster" in missed(known, made, "encoder")) == missed_it
+
+
+def test_a_decoder_alone_is_judged_on_the_float_features(known, made):
+    _, judged = known
+    alone = judged.quality({"decoder": made["decoder"]})
+    both = judged.quality(
+        {**{item.part.name: item.part.content for item in known[0]}, "decoder": made["decoder"]}
+    )
+
+    assert alone == both
+    assert alone.angle_mean_deg < 0.01

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from voxtoon.agreement import compare
+from voxtoon.errors import CheckError
 from voxtoon_export.layers import Affine, Linear, Relu, Unflatten
 from voxtoon_export.litert_model import layer_of, weighted
 from voxtoon_export.parts import Branch, PartSpec, TensorSpec
@@ -92,3 +93,11 @@ def test_the_plan_says_how_each_layer_is_multiplied(landmarks):
     assert treatments("weight_wi8") == ["weights", "weights"]
     assert treatments("fp16") == ["half", "half"]
     assert treatments("fp32") == []
+
+
+def test_blocks_that_do_not_divide_a_row_are_refused(landmarks):
+    calibrated = landmarks.calibrate(Recipe(), INPUTS)
+
+    assert calibrated.quantize({"landmarks_fc2": "weight_wi4_block32"}, Recipe())
+    with pytest.raises(CheckError, match="ai-edge-quantizer refused"):  # rows of 16
+        calibrated.quantize({"landmarks_fc1": "weight_wi4_block32"}, Recipe())

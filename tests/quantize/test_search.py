@@ -16,6 +16,7 @@ from voxtoon_quantize.layer_effects import EffectCache
 from voxtoon_quantize.recipe import Override, Recipe
 from voxtoon_quantize.search import Goal
 from voxtoon_quantize.search import search as search_with
+from voxtoon_quantize.trials import with_scheme
 
 RECIPE = Recipe(observer="minmax")
 
@@ -127,9 +128,9 @@ def test_layers_go_back_to_float_until_the_feature_is_true_enough(known):
         (
             Goal(max_bytes=1000),
             r"bytes of the quantized files: got [\d,]+, expected at most 1,000; that is the best found, "
-            r"static_wi8_ai8 with --layer encoder\.fc1=weight_wi8_factors4 .*; ask for less",
+            r"--recipe static_wi8_ai8 --layer encoder\.fc1=weight_wi8_factors4 .*; ask for less",
         ),
-        (Goal(max_angle_deg=-1.0), r"mean angle of the feature: got .* degrees at .* bytes"),
+        (Goal(max_angle_deg=0.0), r"mean angle of the feature: got .* degrees at .* bytes"),
         (Goal(max_ms=0.0), r"milliseconds of one run: got [\d.e-]+, expected at most 0"),
     ],
 )
@@ -142,14 +143,22 @@ def test_what_is_out_of_reach_is_told_with_the_best_found(known, goal, message):
 
 def test_what_would_be_too_large_in_float_gets_what_there_is_room_for(known):
     parts, judged = known
-    light = replace(RECIPE, overrides=(Override("encoder.fc1", "weight_wi8_factors4"),))
+    floats = replace(RECIPE, overrides=(Override("encoder.conv?", "fp32"), Override("encoder.fc2", "fp32")))
+    light = with_scheme(floats, "encoder", "fc1", "weight_wi8_factors4")
     angle = judged.quality(made_by(light, parts)).angle_mean_deg
-    goal = Goal(max_bytes=size(parts, RECIPE) + 100, max_angle_deg=0.7 * angle)
+    goal = Goal(max_bytes=size(parts, floats) + 100, max_angle_deg=0.8 * angle)
 
     found = search(parts, light, judged, goal)
+    assert found.recipe == with_scheme(floats, "encoder", "fc1", "weight_wi8")
     assert size(parts, found.recipe) <= goal.max_bytes
     assert judged.quality(made_by(found.recipe, parts)).angle_mean_deg <= goal.max_angle_deg
-    assert found.recipe.schemes("encoder", ["fc1"])["fc1"] not in ("fp32", "weight_wi8_factors4")
+
+
+@pytest.mark.parametrize("wrong", [{"max_bytes": -1}, {"max_ms": -0.5}, {"max_angle_deg": float("nan")}])
+def test_a_goal_is_a_number_that_can_be_met(wrong):
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"goal {name}: got .*, expected 0 or more"):
+        Goal(**wrong)
 
 
 def test_time_is_no_goal_where_none_can_be_measured(known):

@@ -1,5 +1,6 @@
 """What all commands of the command line have in common."""
 
+import errno
 import subprocess
 import sys
 
@@ -55,6 +56,19 @@ def test_verbose_adds_the_traceback(capsys, words):
     told = capsys.readouterr().err
     assert told.startswith("Traceback")
     assert told.endswith("voxtoon: error: missing.wav: no such file\n")
+
+
+def test_a_disk_without_room_is_no_mistake_of_ours(capsys, monkeypatch):
+    """As where temporary files go; what is written to stay is told by who writes it."""
+
+    def full(arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/part.onnx")
+
+    monkeypatch.setattr("voxtoon.cli.systems.run", full)
+    assert main(["systems"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("voxtoon: error: the disk is full: got [Errno 28] No space left on device")
+    assert told.count("\n") == 1
 
 
 def test_a_mistake_of_our_own_is_one_line_too(capsys, monkeypatch):

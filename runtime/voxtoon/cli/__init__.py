@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -30,6 +31,7 @@ COMMANDS: dict[str, str] = {
 
 _VERBOSE = ("-v", "--verbose")
 _INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VoxtoonError as error:
         return _report(str(error), error.exit_code, verbose)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            hint = "make room, or name another folder for temporary files in TMPDIR"
+            return _report(str(InputError("the disk is full", got=error, hint=hint)), 2, verbose)
         told = f"{type(error).__name__}: {error}; this is a mistake of voxtoon's, -v shows where"
         return _report(told, 1, verbose)
 

@@ -41,10 +41,10 @@ def add_parser(subparsers: Any) -> None:
         "--max-bytes",
         type=int,
         metavar="N",
-        help="give layers lighter schemes until all fits",
+        help="give fully connected layers fewer bits, in factors, blocks or palettes, until all fits",
     )
     parser.add_argument(
-        "--max-angle-deg", type=float, metavar="A", help="leave layers in float until features turn no more"
+        "--max-angle-deg", type=float, metavar="A", help="give layers more bits until features turn no more"
     )
     parser.add_argument(
         "--max-ms", type=float, metavar="T", help="leave no layer in float where a run takes longer here"
@@ -101,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         After printing the table, when a part missed the gate.
     """
     check_can_quantize(arguments)
+    _check_drawing(arguments)
     if arguments.sensitivity:
         return _sensitivity(arguments)
     from voxtoon.cli.console import progress
@@ -136,6 +137,21 @@ def check_can_quantize(arguments: argparse.Namespace) -> None:
         )
     if arguments.calibrate is None:
         raise InputError("nothing to calibrate on", expected=f"--calibrate DIR, {_AUDIO}")
+
+
+def _check_drawing(arguments: argparse.Namespace) -> None:
+    """Refuse what could not be told at the end, before all voices are heard for it; raises InputError."""
+    if arguments.sensitivity and len(arguments.to) > 1:
+        raise InputError("--sensitivity", got=f"--to {' '.join(arguments.to)}", expected="one format")
+    drawing: Path | None = arguments.draw
+    if drawing is None:
+        return
+    if not arguments.sensitivity:
+        raise InputError("--draw", got=drawing, expected="--sensitivity with it")
+    if drawing.suffix.lower() != ".svg" or not drawing.parent.is_dir():
+        raise InputError(
+            "--draw", got=drawing, expected="a name that ends in .svg, in a folder that is there"
+        )
 
 
 @contextmanager
