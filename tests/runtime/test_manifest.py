@@ -139,7 +139,7 @@ def test_the_version_is_looked_at_before_all_else():
         Manifest.from_json({"format": "voxtoon-bundle", "format_version": "2.0"})
 
 
-FREE_NAMES = {"files", "golden", "tolerance", "minimum_runtime", "quality", "mean", "std"}
+FREE_NAMES = {"files", "golden", "tolerance", "minimum_runtime", "quality", "mean", "std", "states"}
 OBJECTS = [
     path
     for path in places(valid_bundle.manifest())
