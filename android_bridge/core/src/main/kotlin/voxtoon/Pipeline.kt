@@ -5,6 +5,7 @@ import voxtoon.avatar.Style
 import voxtoon.avatar.avatarParameters
 import voxtoon.bundle.Artefact
 import voxtoon.bundle.Bundle
+import voxtoon.bundle.Streaming
 import voxtoon.engine.Engine
 import voxtoon.engine.Session
 import voxtoon.engine.Tensor
@@ -51,12 +52,15 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
 
     private val frames = clipFrames(manifest.frontEnd)
 
+    /** How the encoder runs on a stream; null where the bundle has not both parts for this engine. */
+    private val streaming: Streaming? = manifest.streaming?.takeIf { usable(it.step) != null && usable(it.head) != null }
+
     /** A part of the bundle, ready to run. */
     fun session(part: String): Session = sessions.getOrPut(part) { engine.load(bundle.read(artefact(part).file), threads) }
 
     /** Reads and loads everything that a call needs, so that the first one does not wait for it. */
     fun loadAll() {
-        val heard = manifest.streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
+        val heard = streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
         for (part in heard + speech.part + "decoder") session(part)
     }
 
@@ -70,7 +74,9 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
         return TalkListener(gate, FrontEnd(manifest.frontEnd), parts, frames)
     }
 
-    private fun streamingParts(): StreamingParts? = manifest.streaming?.let { StreamingParts(session(it.step), session(it.head), manifest.part(it.step), it) }
+    private fun streamingParts(): StreamingParts? = streaming?.let {
+        StreamingParts(session(it.step), session(it.head), manifest.part(it.step), it, artefact(it.step).states)
+    }
 
     private fun listener(gate: SpeechGate) = Listener(gate, ::encode, manifest.frontEnd.clipSamples)
 
@@ -101,15 +107,18 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
         if (parts != null && manifest.artefacts.none { it.part == "encoder" }) {
             val encoder = StreamingEncoder(parts)
             for (at in values.indices step parts.frameSize) encoder.push(values, at, null)
-            return parts.featureOf(DoubleArray(parts.outputSize) { encoder.total[it] / encoder.count })
+            return encoder.feature()
         }
         val shape = longArrayOf(1, values.size / manifest.frontEnd.frameSize.toLong()) + manifest.frontEnd.frameShape
         return session("encoder").run(mapOf("frames" to Tensor(shape, values))).getValue("feature").values
     }
 
+    private fun usable(part: String): Artefact? =
+        PRECISIONS.firstNotNullOfOrNull { precision -> manifest.artefacts.find { it.part == part && it.format == engine.format && it.precision == precision } }
+
     private fun artefact(part: String): Artefact {
         val own = manifest.artefacts.filter { it.part == manifest.part(part).name }
-        return PRECISIONS.firstNotNullOfOrNull { precision -> own.find { it.format == engine.format && it.precision == precision } }
+        return usable(part)
             ?: throw InputException(
                 "the bundle has no artefact of the part $part for this engine",
                 got = engine.format,

@@ -1,6 +1,7 @@
 package voxtoon.bundle
 
 import voxtoon.InputException
+import voxtoon.engine.NumberType
 
 /** A named input or output of a part; a dimension is a number, or null where its length is free. */
 public class TensorSpec internal constructor(
@@ -19,12 +20,21 @@ public class Part internal constructor(
     public val role: String,
 )
 
+/** State that an artefact keeps in integers: k stands for `scale * (k - zeroPoint)`, and a stream begins with [zeroPoint]. */
+public class StateGrid internal constructor(
+    public val type: NumberType,
+    public val scale: Double,
+    public val zeroPoint: Int,
+)
+
 /** One part in one format at one precision; [file] is a file of the bundle, or a folder of it. */
 public class Artefact internal constructor(
     public val part: String,
     public val format: String,
     public val precision: String,
     public val file: String,
+    /** By name of the input; state that is not named is as the part declares it. */
+    public val states: Map<String, StateGrid>,
 )
 
 /** What a file of the bundle must be. */

@@ -2,6 +2,7 @@ package voxtoon.bundle
 
 import voxtoon.CheckException
 import voxtoon.InputException
+import voxtoon.engine.NumberType
 
 private const val FORMAT = "voxtoon-bundle"
 private const val MAJOR_VERSION = "1"
@@ -101,8 +102,15 @@ private fun artefact(node: Node): Artefact {
         format = node.field("format").name(),
         precision = node.field("precision").name(),
         file = node.field("file").fileName(),
+        states = node.optional("states")?.items(readName = Node::name, read = ::stateGrid).orEmpty(),
     )
 }
+
+private fun stateGrid(node: Node) = StateGrid(
+    type = NumberType.valueOf(node.field("dtype").oneOf(listOf("int8", "uint8")).uppercase()),
+    scale = node.field("scale").number(0.0),
+    zeroPoint = node.field("zero_point").int(),
+)
 
 private fun face(node: Node) = FaceShape(
     imageSizePx = node.field("image_size_px").int(1),

@@ -1,6 +1,7 @@
 package voxtoon.bundle
 
 import voxtoon.CheckException
+import voxtoon.engine.NumberType
 
 /** Refuses a name that is listed twice or not at all, and lengths that differ: what no rule of a single field can tell. */
 internal fun checkReferences(manifest: Manifest) {
@@ -11,6 +12,7 @@ internal fun checkReferences(manifest: Manifest) {
     manifest.artefacts.forEachIndexed { index, artefact ->
         checkListed("artefacts[$index].part", artefact.part, parts, "parts")
         if (manifest.filesIn(artefact.file).isEmpty()) checkListed("artefacts[$index].file", artefact.file, manifest.files.keys, "files")
+        checkStates(artefact, manifest.part(artefact.part))
     }
     manifest.voiceActivity?.let { checkListed("voice_activity.part", it.part, parts, "parts") }
     manifest.streaming?.let { checkStreaming(manifest, it, parts) }
@@ -19,6 +21,17 @@ internal fun checkReferences(manifest: Manifest) {
     checkFileNames(manifest.files.keys)
     checkLengths(manifest)
     checkFace(manifest)
+}
+
+private fun checkStates(artefact: Artefact, part: Part) {
+    val where = "$MANIFEST_NAME: states of ${artefact.file}"
+    val outputs = part.outputs.map { it.name }
+    val known = part.inputs.map { it.name }.filter { "next_$it" in outputs }
+    for ((name, grid) in artefact.states) {
+        if (name !in known) throw CheckException(where, got = shown(name), expected = known.joinToString().ifEmpty { "none" })
+        val range = if (grid.type == NumberType.INT8) -128..127 else 0..255
+        if (grid.zeroPoint !in range) throw CheckException("$where: $name.zero_point", got = grid.zeroPoint, expected = "${range.first} to ${range.last}")
+    }
 }
 
 private fun checkOnce(what: String, names: List<String>) {

@@ -41,11 +41,15 @@ public class Tensor private constructor(
         get() = bytes ?: throw InputException("numbers of a tensor", got = type, expected = "quantized ones")
 
     public companion object {
-        /** A tensor of zeros. */
+        /** A tensor of zeros; [zeroPoint] is the quantized number that stands for 0. */
         @JvmStatic
         @JvmOverloads
-        public fun zeros(shape: LongArray, type: NumberType = NumberType.FLOAT32): Tensor =
-            if (type == NumberType.FLOAT32) Tensor(shape, FloatArray(count(shape))) else Tensor(shape, type, ByteArray(count(shape)))
+        public fun zeros(shape: LongArray, type: NumberType = NumberType.FLOAT32, zeroPoint: Int = 0): Tensor =
+            if (type == NumberType.FLOAT32) {
+                Tensor(shape, FloatArray(count(shape)))
+            } else {
+                Tensor(shape, type, ByteArray(count(shape)).also { it.fill(zeroPoint.toByte()) })
+            }
 
         private fun count(shape: LongArray): Int = shape.fold(1L) { product, length -> product * length }.toInt()
     }

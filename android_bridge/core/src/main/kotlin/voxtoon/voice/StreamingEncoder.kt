@@ -1,7 +1,9 @@
 package voxtoon.voice
 
 import voxtoon.CheckException
+import voxtoon.InputException
 import voxtoon.bundle.Part
+import voxtoon.bundle.StateGrid
 import voxtoon.bundle.Streaming
 import voxtoon.engine.Session
 import voxtoon.engine.Tensor
@@ -11,13 +13,23 @@ internal fun interface OutputSink {
     fun take(output: FloatArray)
 }
 
-/** The two parts that are the encoder on a stream, loaded, and how frames and outputs meet (see `docs/streaming.md`). */
-internal class StreamingParts(val step: Session, val head: Session, stepPart: Part, val plan: Streaming) {
+/**
+ * The two parts that are the encoder on a stream, loaded, and how frames and outputs meet (see `docs/streaming.md`).
+ *
+ * @param grids what the integers stand for in which the step's artefact keeps its state, by name of the input.
+ */
+internal class StreamingParts(val step: Session, val head: Session, stepPart: Part, val plan: Streaming, grids: Map<String, StateGrid>) {
     private val shapes = stepPart.inputs.associate { input -> input.name to LongArray(input.shape.size) { input.shape[it]!!.toLong() } }
 
     /** Every input of the step but the frames, as a stream begins. */
     val zeros: Map<String, Tensor> = (shapes - "frames").mapValues { (name, shape) ->
-        Tensor.zeros(shape, step.inputTypes[name] ?: throw CheckException("the artefact of ${stepPart.name}", got = "no input $name", hint = "export the bundle again"))
+        val type = step.inputTypes[name] ?: throw CheckException("the artefact of ${stepPart.name}", got = "no input $name", hint = "export the bundle again")
+        val grid = grids[name]
+        if (grid != null && grid.type != type) {
+            throw CheckException("the artefact's $name", got = type, expected = "${grid.type}, as the manifest tells", hint = "export the bundle again")
+        }
+        // An older manifest does not tell what its integers stand for: then they begin at the integer 0.
+        Tensor.zeros(shape, type, grid?.zeroPoint ?: 0)
     }
     val framesShape: LongArray = shapes.getValue("frames")
     val frameSize: Int = framesShape.drop(2).fold(1L, Long::times).toInt()
@@ -86,9 +98,29 @@ internal class StreamingEncoder(private val parts: StreamingParts) {
         filled = 0
         val outputs = parts.step.run(states + ("frames" to Tensor(parts.framesShape, call)))
         states = parts.zeros.keys.associateWith { outputs.getValue("next_$it") }
+        for (output in valid(outputs)) add(output, sink)
+    }
+
+    /**
+     * What the encoder makes of all frames so far, as if the recording ended here; the stream goes on afterwards.
+     *
+     * @throws InputException when fewer frames came than one output sees.
+     */
+    fun feature(): FloatArray {
+        val end = copy()
+        val missing = parts.outputCount(frames) - count
+        if (missing > 0) { // complete, but in a call that is not full: its other outputs see zeros, and are left
+            end.call.fill(0f, filled * size)
+            for (output in end.valid(parts.step.run(states + ("frames" to Tensor(parts.framesShape, end.call)))).take(missing)) end.add(output, null)
+        }
+        if (end.count == 0) throw InputException("too short for a feature", got = "$frames frames", expected = "at least ${parts.plan.firstOutputFrames}")
+        return parts.featureOf(DoubleArray(total.size) { end.total[it] / end.count })
+    }
+
+    private fun valid(outputs: Map<String, Tensor>): List<FloatArray> {
         val trunk = outputs.getValue("trunk").values
         val valid = outputs.getValue("valid").values
-        for (index in valid.indices) if (valid[index] > 0) add(trunk.copyOfRange(index * total.size, (index + 1) * total.size), sink)
+        return valid.indices.filter { valid[it] > 0 }.map { trunk.copyOfRange(it * total.size, (it + 1) * total.size) }
     }
 
     private fun add(output: FloatArray, sink: OutputSink?) {
