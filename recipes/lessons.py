@@ -16,17 +16,15 @@ from torch import Tensor
 
 from recipes.augment import Channel, Samples
 from recipes.changed_voices import make_changed_voices
-from recipes.dataset import SMALL_PX, TARGET, Corpus, shrink
+from recipes.dataset import TARGET, Corpus
 from recipes.face_stage import FaceModel
 from recipes.kernel_teacher import KernelSettings, fit_kernel_teacher, opinion_without_speaker
 from recipes.picture_metric import PictureMetric
 from recipes.pool import Pool, make_pool
-from recipes.registration import register
 from recipes.speaker_network import SIZE, VIEWS, SpeakerNetwork, describe
 from voxtoon.front_end import FrontEndSpec
 
 Floats = NDArray[np.float32]
-_TEXTURE = 3 * SMALL_PX * SMALL_PX
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,6 @@ class Lesson:
         Their frames.
     components
         Of their pictures, [n, components] (`PictureMetric`).
-    textures, landmarks
-        What the decoder is to draw: registered, [n, 3, 56, 56] in [0, 1], and [n, 68, 2] in pixels.
     views
         What a speaker network hears in them, [n, v]; v is 0 without one.
     features
@@ -79,8 +75,6 @@ class Lesson:
 
     pool: Pool
     components: Tensor
-    textures: Tensor
-    landmarks: Tensor
     views: Tensor
     features: Tensor | None = None
     share: float = 1.0
@@ -159,40 +153,21 @@ def make_lessons(
     settings, seed
         How.
     """
-    published = _published(training, face, metric)
+    published = metric.components_of(training.small(TARGET)).numpy()
     pool, changed = (Pool(torch.from_numpy(frames)) for frames in (heard.published, heard.changed))
     features = face.feature(training.small(TARGET))
     if not len(heard.published_views):
         nothing = torch.zeros(len(training), 0)
-        return [Lesson(pool, *_parts(published), views=nothing, features=features)]
+        return [Lesson(pool, torch.from_numpy(published), views=nothing, features=features)]
     views, share = heard.published_views, settings.published_share
     expected = opinion_without_speaker(views, published, training.speakers, settings.kernel, seed=seed)
     blended = published + np.float32(settings.teacher_share) * (expected - published)
     opinion = fit_kernel_teacher(views, published, settings.kernel).opinion(heard.changed_views)
     whiten = _whitening(views, settings.view_components)
     return [
-        Lesson(pool, *_parts(blended), views=whiten(views), features=features, share=share),
-        Lesson(changed, *_parts(opinion), views=whiten(heard.changed_views), share=1.0 - share),
+        Lesson(pool, torch.from_numpy(blended), views=whiten(views), features=features, share=share),
+        Lesson(changed, torch.from_numpy(opinion), views=whiten(heard.changed_views), share=1.0 - share),
     ]
-
-
-def _published(training: Corpus, face: FaceModel, metric: PictureMetric) -> Floats:
-    """Of the published faces: texture, landmarks and components in one row each."""
-    registered = register(training.pictures[TARGET], training.landmarks[TARGET], face.mean_landmarks)
-    textures = shrink((registered / 255).astype(np.float32)).transpose(0, 3, 1, 2)
-    components = metric.components_of(training.small(TARGET)).numpy()
-    parts = [textures, training.landmarks[TARGET], components]
-    return np.concatenate([part.reshape(len(training), -1) for part in parts], axis=1).astype(np.float32)
-
-
-def _parts(rows: Floats) -> tuple[Tensor, Tensor, Tensor]:
-    """Components, textures and landmarks of such rows."""
-    points = _TEXTURE + 68 * 2
-    return (
-        torch.from_numpy(rows[:, points:].copy()),
-        torch.from_numpy(rows[:, :_TEXTURE].copy()).reshape(-1, 3, SMALL_PX, SMALL_PX),
-        torch.from_numpy(rows[:, _TEXTURE:points].copy()).reshape(-1, 68, 2),
-    )
 
 
 @dataclass(frozen=True)

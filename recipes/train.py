@@ -23,7 +23,6 @@ from recipes.augment import Channel
 from recipes.dataset import PICTURE_SETS, TARGET, Corpus, load, split
 from recipes.face_stage import FaceModel, FaceSettings, train_face_stage
 from recipes.figures import avatar_statistics, features_of_voices, figures
-from recipes.head_stage import HeadSettings, train_head_stage
 from recipes.lessons import LessonSettings, hear, make_lessons
 from recipes.loss import Speech2FaceLoss
 from recipes.model_card import model_card
@@ -53,7 +52,7 @@ class Recipe:
         What voices go through.
     taught
         Whether there is a teacher; without one the published voices and faces are all.
-    face, lessons, voice, head
+    face, lessons, voice
         Settings of the stages.
     """
 
@@ -63,7 +62,6 @@ class Recipe:
     face: FaceSettings = field(default_factory=FaceSettings)
     lessons: LessonSettings = field(default_factory=LessonSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
-    head: HeadSettings = field(default_factory=HeadSettings)
 
 
 RECIPES = {
@@ -71,8 +69,7 @@ RECIPES = {
     "paper-loss": Recipe(
         variant="speech2face-mel-w8",
         taught=False,
-        voice=VoiceSettings(narrow=1, paper_weight=1.0, picture_weight=0.0),
-        head=HeadSettings(examples=0),
+        voice=VoiceSettings(narrow=1, paper_weight=1.0),
     ),
     "paper-front-end": Recipe(
         variant="speech2face-w8",
@@ -168,7 +165,6 @@ def _train_parts(
     log(f"lessons: {', '.join(str(len(lesson.components)) for lesson in lessons)} voices")
     loss = Speech2FaceLoss(face.decoder.get_submodule("trunk_fc"), face.classifier)
     encoder = train_voice_stage(lessons, chosen, loss, metric, recipe.voice, seed=seed, log=log)
-    train_head_stage(encoder, face.decoder, lessons, recipe.head, seed=seed, log=log)
     features = features_of_voices(encoder, training, chosen.front_end)
     return Trained(face, encoder, features, avatar_statistics(face, features))
 

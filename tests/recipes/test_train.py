@@ -5,7 +5,6 @@ import torch
 
 from recipes.dataset import split
 from recipes.face_stage import FaceSettings
-from recipes.head_stage import HeadSettings
 from recipes.kernel_teacher import KernelSettings
 from recipes.lessons import LessonSettings
 from recipes.speaker_network import SpeakerNetwork
@@ -19,7 +18,6 @@ TINY = Recipe(
     face=FaceSettings(epochs=1, batch=4, mean_epochs=1),
     lessons=LessonSettings(versions=2, changed=1, view_components=4, kernel=KernelSettings(folds=2)),
     voice=VoiceSettings(examples=16, batch=4),
-    head=HeadSettings(examples=8, batch=4),
 )
 
 
