@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recipes.augment import Channel
@@ -154,7 +155,10 @@ def _train_parts(
     seed: int,
     log: Log,
 ) -> Trained:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+    # Two processes that each use every core would mostly wait for each other.
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as beside:
         hearing = beside.submit(
             hear, training.voices, chosen.front_end, network, recipe.lessons, recipe.channel, seed=seed
         )
