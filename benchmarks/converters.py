@@ -3,10 +3,10 @@
 ``python -m benchmarks.converters [--rounds N] [--threads T] [--onnx2tf COMMAND] [--write docs/export.md]``
 
 torch.onnx, litert-torch and coremltools with their defaults, and onnx2tf where its command is named (it needs
-a Python of its own, 3.12 or later). ONNX and LiteRT run in one process, by turns, on the same input, with the
-same number of threads; the least time of all rounds counts. Core ML packages are computed by the evaluator,
-which tells how true they are and nothing of speed. Weights are random, but every batch norm has seen the
-sample voice.
+an environment of its own). ONNX and LiteRT run in one process, by turns, on the same input, with the same
+number of threads; the least time of all rounds counts, and ``--rounds 0`` takes none, on a machine too busy
+to time anything. Core ML packages are computed by the evaluator, which tells how true they are and nothing of
+speed. Weights are random, but every batch norm has seen the sample voice.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def rows(
         made, failed = peers(network, inputs, onnx2tf)
         runs = {peer.name: peer.kind.load(peer.content, threads) for peer in made}
         errors = {peer.name: parity(expected, runs[peer.name](inputs)) for peer in made}
-        timed = {peer.name: runs[peer.name] for peer in made if peer.kind.is_timed}
+        timed = {peer.name: runs[peer.name] for peer in made if peer.kind.is_timed and rounds}
         best = least_ms(timed, inputs, rounds=rounds)
         counted = {peer.name: peer.kind.operators(peer.content) for peer in made}
     for peer in made:
@@ -269,9 +269,10 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
     """The table, and what it is of, in Markdown."""
     name, threads = arguments.variant, arguments.threads
     seconds = variant(name).front_end.clip_samples / 16_000
+    timing = f"best of {arguments.rounds} by turns" if arguments.rounds else "not timed"
     yield (
-        f"`{name}`, {seconds:g} s of sound, {threads} thread{'s' if threads > 1 else ''}, best of "
-        f"{arguments.rounds} by turns; {', '.join(versions())}."
+        f"`{name}`, {seconds:g} s of sound, {threads} thread{'s' if threads > 1 else ''}, "
+        f"{timing}; {', '.join(versions())}."
     )
     options = {"threads": threads, "rounds": arguments.rounds, "onnx2tf": arguments.onnx2tf}
     yield markdown([HEADER, *(row for part in PARTS for row in rows(name, part, **options))])
