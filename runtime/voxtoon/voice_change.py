@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .settling import angle_deg
 
-CHANGE_ANGLE_DEG = 66.0
+CHANGE_ANGLE_DEG = 58.0
 """Measured for the embedded model by `python -m benchmarks.second_voice`; other encoders need their own."""
 RECENT_OUTPUTS = 4
 LEAST_PAST_OUTPUTS = 2

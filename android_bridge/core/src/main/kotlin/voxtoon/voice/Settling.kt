@@ -65,7 +65,7 @@ internal class VoiceChange {
     private fun sum(a: FloatArray, b: FloatArray): FloatArray = if (a.isEmpty()) b else FloatArray(b.size) { a[it] + b[it] }
 
     private companion object {
-        const val CHANGE_ANGLE_DEG = 66.0
+        const val CHANGE_ANGLE_DEG = 58.0
         const val RECENT_OUTPUTS = 4
         const val LEAST_PAST_OUTPUTS = 2
         const val LEAST_SPEECH_SHARE = 0.5
