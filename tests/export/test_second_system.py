@@ -28,14 +28,14 @@ NARROW = wav2pix.Size(
     image_size_px=64,
     generator_channels=(16, 16, 8, 8),
 )
+LARGER = replace(NARROW, image_size_px=128, generator_channels=(16, 16, 8, 8, 8))
 FORMATS = ("onnx", "litert", "coreml")
 
 
-@pytest.fixture(scope="module")
-def checkpoint():
+def random_checkpoint(size):
     """Random weights, large enough that voices make a difference to the picture."""
     torch.manual_seed(3)
-    variant = wav2pix.variant("narrow", NARROW)
+    variant = wav2pix.variant("narrow", size)
     tensors = {}
     for name, part in variant.parts.items():
         network = build(part)
@@ -45,6 +45,11 @@ def checkpoint():
                 tensor.data *= 2.5 if name == "decoder" else 1
         tensors[name] = {key: value.numpy() for key, value in network.state_dict().items() if value.dim()}
     return Checkpoint(variant=variant, tensors=tensors)
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return random_checkpoint(NARROW)
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +83,23 @@ def test_its_bundle_passes_its_own_verification_to_the_picture_and_the_avatar(bu
     }
 
 
-def test_every_format_gives_the_same_picture_and_the_same_avatar(bundle, voice):
-    checks = list(verify(bundle))
-    faces = {
-        name: bundle.pipeline(engine=name, precision="fp32").reconstruct(voice, sample_rate=RATE_HZ)
-        for name in FORMATS
-    }
+@pytest.mark.parametrize("size", [NARROW, LARGER], ids=["64 px", "128 px"])
+def test_every_format_gives_the_same_picture_and_the_same_avatar(size, checkpoint, report, tmp_path, voice):
+    made = report
+    if size is LARGER:
+        checkpoint = random_checkpoint(size)
+        made = exporter.export(checkpoint, output=tmp_path / "larger.voxtoon", formats=FORMATS)
+    with voxtoon.open_bundle(made.bundle) as bundle:
+        checks = list(verify(bundle))
+        faces = {
+            name: bundle.pipeline(engine=name, precision="fp32").reconstruct(voice, sample_rate=RATE_HZ)
+            for name in FORMATS
+        }
+    assert [check.failure for check in checks if check.failure] == []
     ways = {check.format for check in checks if (check.part, check.output) == ("pipeline", "drawing")}
     assert ways == set(FORMATS)
     for face in faces.values():
-        assert face.image.shape == (64, 64, 3)
+        assert face.image.shape == (size.image_size_px, size.image_size_px, 3)
         np.testing.assert_allclose(face.image, faces["onnx"].image, atol=1e-5)
 
 
