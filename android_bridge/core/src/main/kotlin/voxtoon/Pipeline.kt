@@ -74,7 +74,8 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
         return TalkListener(gate, FrontEnd(manifest.frontEnd), parts, frames)
     }
 
-    private fun streamingParts(): StreamingParts? = streaming?.let {
+    /** Step and head, where the bundle has both for this engine. */
+    fun streamingParts(): StreamingParts? = streaming?.let {
         StreamingParts(session(it.step), session(it.head), manifest.part(it.step), it, artefact(it.step).states)
     }
 
@@ -101,7 +102,7 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
     }
 
     /** The feature of a clip, by step and head where the bundle has no encoder in one piece. */
-    private fun encode(clip: FloatArray): FloatArray {
+    fun encode(clip: FloatArray): FloatArray {
         val values = frames(clip)
         val parts = streamingParts()
         if (parts != null && manifest.artefacts.none { it.part == "encoder" }) {
@@ -116,7 +117,8 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
     private fun usable(part: String): Artefact? =
         PRECISIONS.firstNotNullOfOrNull { precision -> manifest.artefacts.find { it.part == part && it.format == engine.format && it.precision == precision } }
 
-    private fun artefact(part: String): Artefact {
+    /** What a part is run from: the first that the engine has, in the order in which precisions are preferred. */
+    fun artefact(part: String): Artefact {
         val own = manifest.artefacts.filter { it.part == manifest.part(part).name }
         return usable(part)
             ?: throw InputException(

@@ -18,11 +18,28 @@ internal fun json(value: Any?): String = when (value) {
 }
 
 /** Times as `docs/bench-record.schema.json` holds them: figures in seconds, and every sample in nanoseconds, compressed. */
-internal fun latency(nanoseconds: LongArray): Map<String, Any?> {
+internal fun latency(nanoseconds: LongArray): Map<String, Any?> =
+    mapOf("summary_s" to summary(DoubleArray(nanoseconds.size) { nanoseconds[it] / 1e9 }), "samples" to samples(nanoseconds))
+
+/** The whole way again and again: its first and its last minute, or halves where it is shorter. */
+internal fun sustained(nanoseconds: LongArray): Map<String, Any?> {
     val seconds = DoubleArray(nanoseconds.size) { nanoseconds[it] / 1e9 }
+    val total = seconds.sum()
+    val windowS = minOf(WINDOW_S, total / 2)
+    var ended = 0.0
+    val ends = DoubleArray(seconds.size) { index -> seconds[index].also { ended += it }.let { ended } }
+    val first = summary(seconds.copyOf(maxOf(1, ends.count { it < windowS })))
+    val last = summary(seconds.copyOfRange(minOf(seconds.size - 1, ends.count { it < total - windowS }), seconds.size))
+    return linkedMapOf(
+        "seconds" to total, "window_s" to windowS, "first_s" to first, "last_s" to last,
+        "slowdown" to last.getValue("p50") as Double / first.getValue("p50") as Double, "samples" to samples(nanoseconds),
+    )
+}
+
+private fun summary(seconds: DoubleArray): Map<String, Any?> {
     val sorted = seconds.sortedArray()
     val mean = seconds.average()
-    val summary = linkedMapOf<String, Any?>(
+    return linkedMapOf(
         "n" to seconds.size,
         "mean" to mean,
         "std" to sqrt(seconds.sumOf { (it - mean) * (it - mean) } / seconds.size),
@@ -32,7 +49,6 @@ internal fun latency(nanoseconds: LongArray): Map<String, Any?> {
         "p99" to if (seconds.size >= LEAST_FOR_P99) percentile(sorted, 0.99) else null,
         "max" to sorted.last(),
     )
-    return mapOf("summary_s" to summary, "samples" to samples(nanoseconds))
 }
 
 /** Interpolated between neighbours. */
@@ -57,3 +73,4 @@ private fun samples(nanoseconds: LongArray): Map<String, Any?> {
 }
 
 private const val LEAST_FOR_P99 = 100
+private const val WINDOW_S = 60.0

@@ -33,6 +33,10 @@ public class Artefact internal constructor(
     public val format: String,
     public val precision: String,
     public val file: String,
+    /** Of its quantization; null where there is none. */
+    public val recipe: String?,
+    /** How near its outputs must come to the golden ones, by figure; null where the bundle does not say. */
+    public val tolerance: Map<String, Double>?,
     /** By name of the input; state that is not named is as the part declares it. */
     public val states: Map<String, StateGrid>,
 )

@@ -89,9 +89,8 @@ private fun tensor(node: Node) = TensorSpec(
 
 private fun artefact(node: Node): Artefact {
     node.optional("minimum_runtime")?.items { it.text() }
-    node.nullable("recipe") { it.text() }
     node.nullable("quality") { quality -> quality.items { it.number() } }
-    node.nullable("parity") { parity ->
+    val tolerance = node.nullable("parity") { parity ->
         parity.field("reference").text()
         for (name in listOf("max_abs", "max_abs_relative")) parity.field(name).number(0.0)
         for (name in listOf("psnr_db", "cosine")) parity.field(name).number()
@@ -102,6 +101,8 @@ private fun artefact(node: Node): Artefact {
         format = node.field("format").name(),
         precision = node.field("precision").name(),
         file = node.field("file").fileName(),
+        recipe = node.nullable("recipe") { it.text() },
+        tolerance = tolerance,
         states = node.optional("states")?.items(readName = Node::name, read = ::stateGrid).orEmpty(),
     )
 }
