@@ -96,7 +96,8 @@ class CallerAvatarTest {
                 }
             }
         }
-        for (result in results) assertEquals(expected, facts(result.get(120, TimeUnit.SECONDS)!!))
+        // Ends a test that hangs; how fast the machine is does not matter.
+        for (result in results) assertEquals(expected, facts(result.get(10, TimeUnit.MINUTES)!!))
         threads.shutdown()
     }
 
