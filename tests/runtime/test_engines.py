@@ -159,7 +159,7 @@ from voxtoon.engines import ENGINES
 print(*ENGINES)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["onnx", "later", "litert", "coreml"]
+    assert done.stdout.split() == ["onnx", "later", "litert", "coreml", "coreml_stateful"]
 
 
 def test_the_engine_is_told_to_report_nothing_before_it_is_imported():

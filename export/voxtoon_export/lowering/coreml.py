@@ -13,6 +13,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,15 +42,49 @@ Files = Mapping[str, bytes]
 """A package: the content of each of its files, by its path inside."""
 
 
+@dataclass(frozen=True)
+class Target:
+    """The oldest systems that run an artefact: of one autumn, so that they know the same operations."""
+
+    ios: str
+    macos: str
+
+    @property
+    def minimum_runtime(self) -> dict[str, str]:
+        """As a manifest says it; coremltools reads the package on Linux."""
+        return {"iOS": self.ios, "macOS": self.macos, "coremltools": "9.0"}
+
+
+IOS_17: Final = Target("17", "14")
+
+
 def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Mapping[str, Files]:
+    """Lower a part to Core ML for iOS 17; parameters, result and errors are those of `lower_for`."""
+    return lower_for(IOS_17, module, part, precisions)
+
+
+def lower_for(
+    target: Target,
+    module: nn.Module,
+    part: Declaration,
+    precisions: Sequence[str],
+    *,
+    states: Mapping[str, Sequence[int]] | None = None,
+) -> Mapping[str, Files]:
     """Lower a part to Core ML.
 
     Parameters
     ----------
+    target
+        The oldest systems that shall run it.
     module
         The part with its weights, in eval mode.
+    part
+        Its inputs and outputs are those of the module.
     precisions
         Of ``fp32`` and ``fp16``; the latter stores weights and computes in float16.
+    states
+        Buffers of the module that Core ML keeps from one prediction to the next, by name: their shapes.
 
     Returns
     -------
@@ -80,7 +115,7 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
         traced = torch.jit.trace(folded, examples, check_trace=False)  # type: ignore[no-untyped-call]
     packages = {}
     for precision in precisions:
-        model = _converted(traced, part, precision)
+        model = _converted(traced, part, precision, target, states or {})
         _check_names(model, part)
         packages[precision] = package_files(model)
     return packages
@@ -104,7 +139,9 @@ def _compute_precision(precision: str) -> Any:
     return ct.transform.FP16ComputePrecision(op_selector=in_float16)
 
 
-def _converted(traced: Any, part: Declaration, precision: str) -> Any:
+def _converted(
+    traced: Any, part: Declaration, precision: str, target: Target, states: Mapping[str, Sequence[int]]
+) -> Any:
     with silenced() as said:
         import coremltools as ct
         import numpy as np
@@ -116,10 +153,14 @@ def _converted(traced: Any, part: Declaration, precision: str) -> Any:
             return ct.convert(
                 traced,
                 convert_to="mlprogram",
-                minimum_deployment_target=ct.target.iOS17,
+                minimum_deployment_target=ct.target[f"iOS{target.ios}"],
                 compute_precision=_compute_precision(precision),
                 inputs=[tensor(item, shape=_shape(item, part)) for item in part.inputs],
                 outputs=[tensor(item) for item in part.outputs],
+                states=[
+                    ct.StateType(ct.TensorType(shape=tuple(shape), dtype=np.float16), name=name)
+                    for name, shape in states.items()
+                ],
                 skip_model_load=True,
             )
         except Exception as error:  # coremltools raises whatever went wrong inside it
@@ -248,7 +289,7 @@ FORMAT: Final = Format(
     extension=".mlpackage",
     engine="coreml",
     tolerances={"fp32": Tolerance(max_abs_relative=1e-5), "fp16": Tolerance(psnr_db=60.0)},
-    minimum_runtime={"iOS": "17", "macOS": "14", "coremltools": "9.0"},
+    minimum_runtime=IOS_17.minimum_runtime,
     lower=lower,
     label=label,
     operators=operators,

@@ -39,7 +39,12 @@ class CoreMLSession:
 
 
 def load(model: Mapping[str, bytes], *, precision: str, threads: int | None) -> Session:
-    """Load the files of an ``.mlpackage``; NumPy decides on the threads.
+    """Load the files of an ``.mlpackage``; NumPy decides on the threads. Raises as `loaded_package` does."""
+    return CoreMLSession(loaded_package(model), precision)
+
+
+def loaded_package(model: Mapping[str, bytes]) -> ReferenceModel:
+    """Make the files of an ``.mlpackage`` ready to be evaluated.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def load(model: Mapping[str, bytes], *, precision: str, threads: int | None) -> 
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        return CoreMLSession(load_package(folder), precision)
+        return load_package(folder)
 
 
 ENGINE = EngineSpec(
