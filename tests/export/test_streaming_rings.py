@@ -138,7 +138,7 @@ def test_the_weights_are_shared():
     stored = {tensor.data_ptr() for tensor in network.parameters()}
     ring = RingEncoder(network)
 
-    assert {tensor.data_ptr() for tensor in ring._layers.parameters()} <= stored
+    assert {tensor.data_ptr() for layer in ring._layers for tensor in layer.parameters()} <= stored
     assert {tensor.data_ptr() for tensor in head_network(network).parameters()} <= stored
 
 

@@ -91,7 +91,8 @@ def test_what_is_unverified_is_verified_inspected_and_run_like_the_rest(
     assert main(["inspect", bundle, "--json"]) == 0
     artefacts = json.loads(capsys.readouterr().out)["artefacts"]
     kept = [item for item in artefacts if (item["format"], item["precision"]) == (name, precision)]
-    assert {item["part"] for item in kept} == {"encoder", "decoder"}
+    on_a_stream = {"encoder_step", "head"} if name == "onnx" else set()  # what has its state in integers
+    assert {item["part"] for item in kept} == {"encoder", "decoder"} | on_a_stream
 
     voice = str(sorted(voices.iterdir())[0])
     run = ["face", voice, "--bundle", bundle, "--engine", name, "--precision", precision, "-o", str(face)]
