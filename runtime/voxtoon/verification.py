@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FRONT_END_TOLERANCE: Final = Tolerance(max_abs_relative=1e-5)
 # On the whole way errors add up, and the warp and the avatar take differences of pixels and of landmarks.
 IMAGE_TOLERANCES: Final = {"fp32": Tolerance(psnr_db=80.0), "fp16": Tolerance(psnr_db=60.0)}
-# A landmark's last bit alone is worth 2e-5 of a parameter, and a tenth of what a part may differ by in float32
-# comes to 1e-4: parameters are in deviations of faces, which are small. That the drawing is the same is asked below.
+# A landmark's last bit alone is worth 2e-5 of a parameter, and a tenth of what a part may differ by in
+# float32 comes to 1e-4: parameters are in deviations of faces, which are small. The drawing must be the same.
 AVATAR_TOLERANCES: Final = {
     "fp32": Tolerance(max_abs_relative=5e-4),
     "fp16": Tolerance(max_abs_relative=0.05),
