@@ -142,11 +142,11 @@ internal class QueuedStream(
             gapS = queue.takeGap()
             length = queue.take(chunk)
             isLast = phase == Phase.FINISHING && queue.isEmpty
+            if (length == 0 && gapS == 0.0 && !isLast) return false // a new format waits for its first sound
             if (hasNewFormat || session == null) rate = format.sampleRateHz
             hasNewFormat = false
             lock.notifyAll() // those who wait for room
         }
-        if (length == 0 && gapS == 0.0 && !isLast) return false
         try {
             hear(gapS, chunk, length, rate, isLast)
             if (isLast) synchronized(lock) { end(null) }
