@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 FRONT_END_TOLERANCE: Final = Tolerance(max_abs_relative=1e-5)
 # On the whole way errors add up, and the warp and the avatar take differences of pixels and of landmarks.
 IMAGE_TOLERANCES: Final = {"fp32": Tolerance(psnr_db=80.0), "fp16": Tolerance(psnr_db=60.0)}
-# A landmark's last bit alone is worth 2e-5 of a parameter, and a tenth of what a part may differ by in
-# float32 comes to 1e-4: parameters are in deviations of faces, which are small. The drawing must be the same.
+# A landmark's last bit alone is worth 3e-5 of a parameter, and an engine may sum otherwise by four of them.
 AVATAR_TOLERANCES: Final = {
-    "fp32": Tolerance(max_abs_relative=5e-4),
+    "fp32": Tolerance(max_abs_relative=2e-4),
     "fp16": Tolerance(max_abs_relative=0.05),
 }
 # In float32 it is the same drawing: not one of its written numbers differs, but for ties.

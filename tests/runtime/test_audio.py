@@ -111,14 +111,16 @@ def test_an_hour_of_stereo_takes_the_memory_of_the_seconds_wanted(tmp_path: Path
         minute = np.zeros((480_000, 2), np.float32)
         for _ in range(60):
             sound.write(minute)
-    read_audio(path, max_seconds_s=0.1)  # what is imported on first use is not the recording's
-    tracemalloc.start()
-    assert read_audio(path, max_seconds_s=6.0).duration_s == 6.0
-    with audio_blocks(path) as (_, blocks):
-        assert sum(len(block) for block in blocks) == 3_600 * 8_000
-    peak_bytes = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak_bytes < 2_000_000, "an hour of one channel is 115 MB"
+    # The least of three: what other tests left running allocates too, and an hour would be there each time.
+    peaks_bytes = []
+    for _ in range(3):
+        tracemalloc.start()
+        assert read_audio(path, max_seconds_s=6.0).duration_s == 6.0
+        with audio_blocks(path) as (_, blocks):
+            assert sum(len(block) for block in blocks) == 3_600 * 8_000
+        peaks_bytes.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert min(peaks_bytes) < 1_000_000, "an hour of one channel is 115 MB"
 
 
 # Files that are not
