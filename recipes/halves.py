@@ -2,7 +2,7 @@
 
 On few voices the mean of several networks tells more than one network of their joint size, and they train at
 the same time, one per core. A convolution that is zero between two groups of channels is two convolutions, so
-the mean is an encoder of the paper's Table 1 like any other, and the head stage joins it further.
+the mean is an encoder of the paper's Table 1 like any other.
 """
 
 from __future__ import annotations
