@@ -81,7 +81,7 @@ bench: $(VENV)/.dev  ## measure on an idle machine, beside peers, and write the 
 	@echo "== 3/3 README.md and docs/devices.md"
 	@$(BIN)/python -m benchmarks.measured --write
 	@$(BIN)/python -m benchmarks.front_end
-	@$(BIN)/python -m benchmarks.call
+	@$(BIN)/python -m benchmarks.call --write docs/call.md
 
 # Only the runtime is needed to write the vectors; a larger set that is there contains it.
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/pip

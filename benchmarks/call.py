@@ -1,6 +1,6 @@
 """What a call costs, everything included: from PCM at 48 kHz to the drawn avatar, on one thread.
 
-``python -m benchmarks.call [--bundle B] [--minutes M] [--calls N]``
+``python -m benchmarks.call [--bundle B] [--minutes M] [--calls N] [--write docs/call.md]``
 
 Each figure is of a process of its own. Times are CPU times, so that other work counts as little as can be;
 memory is what the operating system says. The voice is the sample voice, over and over: somebody who never
@@ -14,14 +14,16 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.page import markdown, tell
 from voxtoon import draw_avatar, open_bundle
 from voxtoon.audio import read_audio
+from voxtoon.bench.device import describe_device, describe_software, device_key
 from voxtoon.bundle import Bundle
 from voxtoon.listener import seconds
 from voxtoon.resample import resample
@@ -32,6 +34,7 @@ from voxtoon.stream import CallStream, Update
 SAMPLE = Path(__file__).resolve().parents[1] / "samples" / "voice.flac"
 RATE_HZ = 48_000
 PACKET_S = 0.02
+START, END = "<!-- measured call -->", "<!-- end of measured call -->"
 
 Figures = dict[str, float]
 
@@ -59,8 +62,8 @@ def minutes(bundle: Bundle, *, count: int) -> Figures:
     times = [minute(call, samples) for _ in range(count)]
     return {
         "first minute, CPU s": times[0],
-        "last minute, CPU s": times[-1],
-        "last / first": times[-1] / times[0],
+        f"minute {count}, CPU s": times[-1],
+        "last minute / first": times[-1] / times[0],
         "real-time factor": sum(times) / 60 / count,
     }
 
@@ -165,18 +168,50 @@ def resident_mb() -> float:
 
 FIGURES: dict[str, Callable[..., Figures]] = {
     "first draft": first_draft,
+    "minutes": minutes,
     "memory": memory,
     "many calls": many,
-    "minutes": minutes,
+}
+
+# What a call may cost at most.
+LIMITS = {
+    "speech before the first draft, s": 1.0,
+    "its work, CPU ms": 50.0,
+    "last minute / first": 1.05,
+    "real-time factor": 0.03,
+    "growth, MB": 1.0,
 }
 
 
+def sections(arguments: argparse.Namespace) -> Iterator[str]:
+    """Each measured in a process of its own, as one table in Markdown."""
+    device, software = describe_device(), describe_software()
+    with open_bundle(arguments.bundle) as bundle:
+        precisions = {part.name: bundle.session(part.name).precision for part in bundle.manifest.parts}
+        parts = ", ".join(f"{part} {precision}" for part, precision in precisions.items())
+        name = bundle.manifest.variant
+    yield (
+        f"`{name}` ({parts}); {device_key(device)}, one thread; Python {software.python}, "
+        f"onnxruntime {software.packages['onnxruntime']}. Times are of the processor."
+    )
+    rows: list[tuple[str, ...]] = [("", "", "measured", "at most", "")]
+    for name in FIGURES:
+        command = [sys.executable, "-m", "benchmarks.call", *sys.argv[1:], "--only", name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        for what, figure in json.loads(done.stdout.splitlines()[-1]).items():
+            limit = LIMITS.get(what)
+            verdict = ("", "") if limit is None else (f"{limit:g}", "met" if figure <= limit else "MISSED")
+            rows.append((name, what, f"{figure:.3f}", *verdict))
+    yield markdown(rows)
+
+
 def main() -> None:
-    """Measure each in a process of its own and print a table."""
+    """Measure, print a table, and put it into a page where one is named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--write", type=Path, metavar="PAGE")
     parser.add_argument("--only", choices=FIGURES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     options = {"minutes": {"count": arguments.minutes}, "many calls": {"count": arguments.calls}}
@@ -184,11 +219,7 @@ def main() -> None:
         with open_bundle(arguments.bundle) as bundle:
             print(json.dumps(FIGURES[arguments.only](bundle, **options.get(arguments.only, {}))))
         return
-    for name in FIGURES:
-        command = [sys.executable, "-m", "benchmarks.call", *sys.argv[1:], "--only", name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        for what, figure in json.loads(done.stdout.splitlines()[-1]).items():
-            print(f"{name:12} {what:36} {figure:9.3f}", flush=True)
+    tell(sections(arguments), arguments.write, start=START, end=END)
 
 
 if __name__ == "__main__":
