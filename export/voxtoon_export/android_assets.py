@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxtoon.bundle import open_bundle
+from voxtoon.engines import PRECISIONS
 from voxtoon.errors import InputError
 
 from .bundle_writer import write_bundle
@@ -110,22 +111,30 @@ def _for_a_phone(manifest: Manifest, file_format: str) -> Manifest:
         parts=parts,
         # An encoder that is there only as step and head has no artefact of its own.
         artefacts=tuple(
-            _chosen(manifest, part.name, file_format) for part in parts if manifest.artefacts_of(part.name)
+            chosen_artefact(manifest, part.name, file_format)
+            for part in parts
+            if manifest.artefacts_of(part.name)
         ),
         files={},
         golden={},
     )
 
 
-def _chosen(manifest: Manifest, part: str, file_format: str) -> Artefact:
-    """The artefact that a phone's runtime takes: int8 where it is there, else fp32, else fp16."""
+def chosen_artefact(manifest: Manifest, part: str, file_format: str) -> Artefact:
+    """Return the artefact that a phone's runtime takes: int8 where it is there, else fp32, else fp16.
+
+    Raises
+    ------
+    InputError
+        The part has none of this format.
+    """
     own = {found.precision: found for found in manifest.artefacts_of(part) if found.format == file_format}
-    for precision in ("int8", "fp32", "fp16"):
+    for precision in PRECISIONS:
         if precision in own:
             return own[precision]
     held = ", ".join(f"{found.format} {found.precision}" for found in manifest.artefacts_of(part))
     raise InputError(
-        f"the part {part} is not in the bundle for Android",
+        f"the part {part} is not in the bundle for a phone",
         got=held or "none",
         expected=file_format,
         hint=f"export it with --to {file_format}",

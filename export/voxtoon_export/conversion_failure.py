@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from voxtoon_export.lowering import Declaration, Tensor
     from voxtoon_export.network import Network
 
-Parts = Sequence[tuple["nn.Module", "Declaration"]]
-
 
 @dataclass(frozen=True)
 class _Alone:
@@ -29,7 +27,8 @@ class _Alone:
 
 
 def conversion_failure(
-    parts: Parts,
+    module: nn.Module,
+    part: Declaration,
     error: Exception,
     *,
     target: str,
@@ -40,8 +39,8 @@ def conversion_failure(
 
     Parameters
     ----------
-    parts
-        The modules that were to be converted, and what is declared of them.
+    module, part
+        What was to be converted, and what is declared of it.
     error
         What the converter raised.
     target
@@ -59,13 +58,12 @@ def conversion_failure(
         first_line = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
         return CheckError(f"{what} cannot be converted to {target}{at}", got=first_line)
 
-    for module, part in parts:
-        for name, layer, alone in _layers(module) if isinstance(module, Network) else ():
-            try:
-                convert(layer, alone)
-            except Exception as of_layer:  # converters raise whatever went wrong inside them
-                return failure(f"{part.name}, layer {name},", of_layer)
-    return failure(" and ".join(part.name for _, part in parts), error)
+    for name, layer, alone in _layers(module) if isinstance(module, Network) else ():
+        try:
+            convert(layer, alone)
+        except Exception as of_layer:  # converters raise whatever went wrong inside them
+            return failure(f"{part.name}, layer {name},", of_layer)
+    return failure(part.name, error)
 
 
 def _layers(network: Network) -> Iterator[tuple[str, nn.Module, Declaration]]:

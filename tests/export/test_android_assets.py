@@ -41,7 +41,7 @@ def test_nothing_is_in_it_that_a_phone_does_not_read(assets):
 
 
 def test_a_format_that_the_bundle_has_not_is_refused_and_nothing_is_left(tmp_path):
-    with pytest.raises(InputError, match=r"not in the bundle for Android.*litert"):
+    with pytest.raises(InputError, match=r"not in the bundle for a phone.*litert"):
         lay_out(DEFAULT_BUNDLE, tmp_path / "assets", file_format="litert")
     assert not (tmp_path / "assets").exists()
 

@@ -121,3 +121,20 @@ def test_without_torch_it_says_what_to_install(tmp_path):
         "exporting is not installed: got no torch; install it with: pip install 'voxtoon[export]'"
         in ran.stderr
     )
+
+
+def test_one_file_of_all_parts_is_written_beside_the_bundle(checkpoint_file, tmp_path, capsys):
+    out, one = tmp_path / "out.voxtoon", tmp_path / "parts.tflite"
+    command = ["export", "--checkpoint", str(checkpoint_file), "-o", str(out), "--together", str(one)]
+
+    assert main([*command, "--to", "litert", "--streaming", "none"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"wrote {one}, {one.stat().st_size:,} bytes"
+
+
+def test_one_file_of_all_parts_without_litert_is_refused_before_the_work(checkpoint_file, tmp_path, capsys):
+    command = ["export", "--checkpoint", str(checkpoint_file), "-o", str(tmp_path / "out.voxtoon")]
+
+    assert main([*command, "--together", str(tmp_path / "parts.tflite")]) == 2
+    assert "one file of all parts is LiteRT's: got --to onnx" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

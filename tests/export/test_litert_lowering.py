@@ -12,7 +12,6 @@ from voxtoon.errors import CheckError, InputError
 from voxtoon.front_end import LOG_MEL
 from voxtoon_export.layers import BatchNorm
 from voxtoon_export.lowering import format_named, litert
-from voxtoon_export.lowering.litert import FORMAT
 from voxtoon_export.onnx_graph import FLOAT32_SHARE
 from voxtoon_export.parity import torch_outputs
 
@@ -138,23 +137,6 @@ def test_the_file_tells_nothing_of_the_machine_it_was_made_on(lowered, name):
     for content in lowered[name].values():
         assert str(ROOT).encode() not in content
         assert b".py" not in content
-
-
-def test_several_parts_fit_into_one_file_with_a_signature_each(lowered, tiny_checkpoint):
-    names = ("encoder", "decoder")
-    parts = [(tiny_checkpoint.network(name), tiny_checkpoint.variant.parts[name]) for name in names]
-    together = litert.lower_together(parts, ["fp32", "fp16"])
-
-    for precision, content in together.items():
-        runs = interpreter(content)
-        assert sorted(runs.get_signature_list()) == sorted(names)
-        assert len(content) < 1.02 * sum(len(lowered[name][precision]) for name in names)
-        for module, part in parts:
-            inputs = inputs_of(part)
-            found = runs.get_signature_runner(part.name)(**inputs)
-            for output, array in torch_outputs(module, part, inputs).items():
-                agreement = compare(array, found[output], what=output)
-                assert FORMAT.tolerances[precision].miss(agreement) is None
 
 
 @pytest.mark.parametrize("name", PARTS)

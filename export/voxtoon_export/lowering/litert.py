@@ -50,13 +50,6 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
     CheckError
         It could not convert the part: the layer and the operation at fault are named.
     """
-    return lower_together([(module, part)], precisions)
-
-
-def lower_together(
-    parts: Sequence[tuple[nn.Module, Declaration]], precisions: Sequence[str]
-) -> Mapping[str, bytes]:
-    """Lower several parts to one file with a signature for each; see `lower`."""
     for precision in precisions:
         if precision not in FORMAT.tolerances:
             raise InputError(
@@ -67,18 +60,12 @@ def lower_together(
     from voxtoon_export.litert_graph import with_float16_weights
     from voxtoon_export.litert_model import with_layer_names
 
-    rewritten = [(_rewritten(module), part) for module, part in parts]
+    rewritten = _rewritten(module)
     try:
-        content = with_layer_names(
-            _converted(rewritten), [layer for module, _ in rewritten for layer in _weighted(module)]
-        )
+        content = with_layer_names(_converted(rewritten, part), list(_weighted(rewritten)))
     except Exception as error:  # litert-torch raises whatever went wrong inside it
         raise conversion_failure(
-            rewritten,
-            error,
-            target="LiteRT",
-            operation=_OPERATION,
-            convert=lambda layer, alone: _converted([(layer, alone)]),
+            rewritten, part, error, target="LiteRT", operation=_OPERATION, convert=_converted
         ) from error
     return {
         precision: content if precision == "fp32" else with_float16_weights(content)
@@ -105,7 +92,7 @@ def _weighted(module: nn.Module) -> Iterator[tuple[str, int]]:
                 yield name, inside.weight.numel()
 
 
-def _converted(parts: Sequence[tuple[nn.Module, Declaration]]) -> bytes:
+def _converted(module: nn.Module, part: Declaration) -> bytes:
     import torch
 
     with silenced():
@@ -114,11 +101,9 @@ def _converted(parts: Sequence[tuple[nn.Module, Declaration]]) -> bytes:
         from voxtoon_export.litert_operators import register_lowerings
 
         register_lowerings()
-        converter: Any = litert_torch
-        for module, part in parts:
-            inputs = {item.name: torch.zeros(_written_shape(item)) for item in part.inputs}
-            named = _named(module, [item.name for item in part.outputs])
-            converter = converter.signature(part.name, named, sample_kwargs=inputs)
+        inputs = {item.name: torch.zeros(_written_shape(item)) for item in part.inputs}
+        named = _named(module, [item.name for item in part.outputs])
+        converter = litert_torch.signature(part.name, named, sample_kwargs=inputs)
         content: bytes = converter.convert().model_content()
     return content
 

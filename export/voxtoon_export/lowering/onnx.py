@@ -57,7 +57,8 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
         model = exported_model(module, part, opset=OPSET)
     except Exception as error:  # torch raises whatever went wrong inside it
         raise conversion_failure(
-            [(module, part)],
+            module,
+            part,
             error,
             target="ONNX",
             operation=_OPERATION,

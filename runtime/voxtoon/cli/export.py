@@ -77,6 +77,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="with --android: the AAR of the inference engine, to tell what it adds for each ABI",
     )
+    parser.add_argument(
+        "--together",
+        type=Path,
+        metavar="FILE.tflite",
+        help="with --to litert: also write the parts that a device runs as one file, a signature for each",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,6 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
             "exporting is not installed",
             got=f"no {', '.join(missing)}",
             hint="install it with: pip install 'voxtoon[export]'",
+        )
+    if arguments.together is not None and "litert" not in arguments.to:
+        raise InputError(
+            "one file of all parts is LiteRT's", got=f"--to {' '.join(arguments.to)}", hint="add litert"
         )
     from voxtoon.cli.console import progress
 
@@ -101,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         made = (_quantized if with_int8 else _exported)(checkpoint, arguments, tell)
         if arguments.android is not None:
             made += f"\n\n{_laid_out(arguments)}"
+        if arguments.together is not None:
+            made += f"\n\n{_together(arguments)}"
     print(made)
     return 0
 
@@ -135,6 +147,17 @@ def _laid_out(arguments: argparse.Namespace) -> str:
     note = "" if found.engine_bytes else "\n?: name the engine's AAR with --engine-aar"
     sizes = table(("ABI", "assets", "engine", "together"), rows)
     return f"{files}\n\n{sizes}{note}\nlaid out {found.folder}"
+
+
+def _together(arguments: argparse.Namespace) -> str:
+    from voxtoon.cli.console import table
+    from voxtoon_export.litert_together import write_together
+
+    found = write_together(arguments.output, arguments.together)
+    apart = sum(found.apart_bytes.values())
+    rows = [(name, f"{size:,}") for name, size in found.apart_bytes.items()]
+    sizes = table(("signature", "bytes of its own file"), [*rows, ("all", f"{apart:,}")])
+    return f"{sizes}\nwrote {found.path}, {found.size_bytes:,} bytes"
 
 
 def _quantized(checkpoint: Checkpoint, arguments: argparse.Namespace, tell: Tell) -> str:
