@@ -2,17 +2,17 @@
 
 ``python -m benchmarks.converters [--rounds N] [--threads T] [--onnx2tf COMMAND] [--write docs/export.md]``
 
-torch.onnx, litert-torch and coremltools with their defaults, and onnx2tf where its command is named (it needs
-an environment of its own). ONNX and LiteRT run in one process, by turns, on the same input, with the same
-number of threads; the least time of all rounds counts, and ``--rounds 0`` takes none, on a machine too busy
-to time anything. Core ML packages are computed by the evaluator, which tells how true they are and nothing of
-speed. Weights are random, but every batch norm has seen the sample voice.
+torch.onnx, litert-torch and coremltools with their defaults, and onnx2tf where its command is named
+(`benchmarks.onnx2tf` installs it in an environment of its own). ONNX and LiteRT run in one process, by turns,
+on the same input, with the same number of threads; the least time of all rounds counts, and ``--rounds 0``
+takes none, on a machine too busy to time anything. Core ML packages are computed by the evaluator, which
+tells how true they are and nothing of speed. Weights are random, but every batch norm has seen the sample
+voice.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.onnx2tf import FLOAT, converted
 from benchmarks.onnx_export import lively_network
 from benchmarks.page import markdown, tell
 from voxtoon.agreement import compare
@@ -183,24 +184,8 @@ def by_coremltools(network: Network, sample: tuple[Any, ...]) -> Content:
 
 
 def by_onnx2tf(command: str, model: bytes, inputs: Arrays) -> bytes:
-    """What onnx2tf makes of our ONNX file at this size; with an open axis LiteRT cannot load it."""
-    import onnx
-
-    ((name, value),) = inputs.items()
-    fixed = onnx.load_from_string(model)
-    for dimension, size in zip(fixed.graph.input[0].type.tensor_type.shape.dim, value.shape, strict=True):
-        dimension.dim_value = size
-    del fixed.graph.value_info[:]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "part.onnx"
-        path.write_bytes(onnx.shape_inference.infer_shapes(fixed).SerializeToString())
-        keep = ["-kat", name] if value.ndim > 2 else []
-        arguments = ["-i", str(path), "-o", folder, *keep, "-n"]
-        done = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
-        found = sorted(Path(folder).glob("*float32.tflite"))
-        if not found:
-            raise RuntimeError((done.stderr or done.stdout).strip().splitlines()[-1])
-        return found[0].read_bytes()
+    """What onnx2tf makes of our ONNX file at this size."""
+    return converted(command, model, [inputs])[FLOAT]
 
 
 def parity(expected: Sequence[Any], found: Sequence[Any]) -> float:
@@ -292,7 +277,7 @@ def main() -> None:
     parser.add_argument("--variant", default="speech2face-mel-w4")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--onnx2tf", metavar="COMMAND", help="for example venv312/bin/onnx2tf")
+    parser.add_argument("--onnx2tf", metavar="COMMAND", help="what `python -m benchmarks.onnx2tf` prints")
     parser.add_argument("--write", type=Path, metavar="PAGE")
     tell(sections(arguments := parser.parse_args()), arguments.write, start=START, end=END)
 

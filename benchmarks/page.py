@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from voxtoon.atomic_file import write_atomically
@@ -23,17 +23,42 @@ def tell(sections: Iterable[str], page: Path | None, *, start: str, end: str) ->
     InputError
         The page has not both marks, once each; nothing is measured then.
     """
-    before = after = ""
     if page is not None:
-        text = page.read_text(encoding="utf-8")
-        if (text.count(start), text.count(end)) != (1, 1):
-            raise InputError(f"{page} is no page to write to", expected=f"{start} and {end}, once each")
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
+        _around(page, start, end)
     told = []
     for section in sections:
         print(section, flush=True)
         told.append(section)
     if page is not None:
+        before, after = _around(page, start, end)  # as it is now: measuring takes its time
         body = "\n\n".join(told)
         write_atomically({page: f"{before}{start}\n\n{body}\n\n{end}{after}".encode()})
+
+
+def tell_each(names: Sequence[str], measured: Callable[[str], Iterable[str]], page: Path | None) -> None:
+    """Do as `tell` with what is measured under each name, between its `marks`: what is cut short loses one.
+
+    Raises
+    ------
+    InputError
+        The page has not the marks of all; nothing is measured then.
+    """
+    if page is not None:
+        for name in names:
+            _around(page, *marks(name))
+    for name in names:
+        start, end = marks(name)
+        tell(measured(name), page, start=start, end=end)
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Return what stands before and behind a part of a page that has a name."""
+    return f"<!-- measured {name} -->", f"<!-- end of measured {name} -->"
+
+
+def _around(page: Path, start: str, end: str) -> tuple[str, str]:
+    text = page.read_text(encoding="utf-8")
+    if (text.count(start), text.count(end)) != (1, 1):
+        raise InputError(f"{page} is no page to write to", expected=f"{start} and {end}, once each")
+    before, _, rest = text.partition(start)
+    return before, rest.partition(end)[2]

@@ -6,33 +6,51 @@ Random weights have the sizes and the speed of trained ones; what becomes of fac
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
+from benchmarks.page import markdown
 from voxtoon.errors import VoxtoonError
 from voxtoon_export.lowering import CLIP_FRAMES, Content, format_named
+from voxtoon_export.parts import PartSpec
+from voxtoon_export.systems import Variant, variant
 from voxtoon_quantize.formats import FloatPart, Inputs, QuantizedFormat, quantized_format, size_bytes
 from voxtoon_quantize.recipe import SCHEMES, Override, Recipe
 from voxtoon_quantize.timing import wall_ratio
 
 _VARIANT: Final = "speech2face"
+_TITLES: Final = {"onnx": "ONNX", "litert": "LiteRT", "coreml": "Core ML"}
 _THREADS: Final = 2
 _PARTS: Final = ("encoder", "decoder")
 _FULLY_CONNECTED: Final = ("encoder.fc?", "decoder.texture_fc")
 """The layers that hold most of the weights."""
 
 
-def full_size(name: str) -> Iterator[tuple[str, ...]]:
-    """One row for each part and recipe of a format, the header first."""
-    quantized = quantized_format(name)
+def full_size(name: str) -> Iterator[str]:
+    """Every scheme of a format in both parts: what it is, and a table."""
+    timed = f", {_THREADS} threads" if quantized_format(name).timed else ""
+    yield f"{_TITLES[name]}, `{_VARIANT}`, random weights, 6 s of voice{timed}:"
+    found = []
+    for row in rows(quantized_format(name), variant(_VARIANT)):
+        print(*row, sep="  ", file=sys.stderr, flush=True)  # it takes minutes
+        found.append(row)
+    yield markdown(found)
+
+
+def rows(
+    quantized: QuantizedFormat, declared: Variant, *, frames: int = CLIP_FRAMES
+) -> Iterator[tuple[str, ...]]:
+    """One row for each part and recipe, the header first."""
     faster = ("faster",) if quantized.timed else ()
     yield ("part", "recipe", "bytes", "smaller", *faster, "integer MACs")
     for part_name in _PARTS:
-        part = quantized.part(part_name, _lowered(name, part_name))
+        spec = declared.parts[part_name]
+        part = quantized.part(part_name, lowered(quantized.name, spec))
         yield (part_name, "fp32", f"{size_bytes(part.content):,}", "", *["" for _ in faster], "")
-        yield from _rows(quantized, part, [_noise(part_name)])
+        yield from _of_part(quantized, part, [noise(spec, frames)])
         del part
         gc.collect()
 
@@ -51,7 +69,7 @@ def recipes(quantized: QuantizedFormat) -> dict[str, Recipe]:
     return found
 
 
-def _rows(quantized: QuantizedFormat, part: FloatPart, inputs: list[Inputs]) -> Iterator[tuple[str, ...]]:
+def _of_part(quantized: QuantizedFormat, part: FloatPart, inputs: list[Inputs]) -> Iterator[tuple[str, ...]]:
     calibrated = part.calibrate(Recipe(observer="minmax"), inputs, for_factors=True)
     reference = quantized.load(part.content, precision="fp32", threads=_THREADS) if quantized.timed else None
     for label, recipe in recipes(quantized).items():
@@ -59,6 +77,7 @@ def _rows(quantized: QuantizedFormat, part: FloatPart, inputs: list[Inputs]) -> 
         label = label.replace(" ".join(_FULLY_CONNECTED), _FULLY_CONNECTED[_PARTS.index(part.name)])
         try:
             content = calibrated.quantize(schemes, recipe)
+            share = quantized.audit(content, inputs[0], recipe).mac_share
         except VoxtoonError as refused:
             reason = str(refused).rpartition("Error: ")[2]
             yield (part.name, label, f"refused: {reason}", "", *([""] if quantized.timed else []), "")
@@ -68,25 +87,21 @@ def _rows(quantized: QuantizedFormat, part: FloatPart, inputs: list[Inputs]) -> 
             candidate = quantized.load(content, precision="any", threads=_THREADS)
             cells.append(f"{wall_ratio(reference, candidate, inputs[0]):.2f}x")
             del candidate
-        share = quantized.audit(content, inputs[0], recipe).mac_share
         yield (part.name, label, *cells, f"{100 * share:.1f} %")
 
 
-def _lowered(name: str, part: str) -> Content:
+def lowered(name: str, spec: PartSpec) -> Content:
+    """A part with random weights, the same every time, in a format."""
     import torch
 
     from voxtoon_export.network import build
-    from voxtoon_export.systems import variant
 
     torch.manual_seed(0)
-    declared = variant(_VARIANT).parts[part]
     with torch.no_grad():
-        return format_named(name).lower(build(declared).eval(), declared, ["fp32"])["fp32"]
+        return format_named(name).lower(build(spec).eval(), spec, ["fp32"])["fp32"]
 
 
-def _noise(part: str) -> Inputs:
-    from voxtoon_export.systems import variant
-
-    declared = variant(_VARIANT).parts[part].input
-    shape = [CLIP_FRAMES if isinstance(size, str) else size for size in declared.shape]
-    return {declared.name: np.random.default_rng(0).normal(size=shape).astype(np.float32)}
+def noise(spec: PartSpec, frames: int) -> Inputs:
+    """The input of one run."""
+    shape = [frames if isinstance(size, str) else size for size in spec.input.shape]
+    return {spec.input.name: np.random.default_rng(0).normal(size=shape).astype(np.float32)}

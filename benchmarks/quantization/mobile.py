@@ -1,50 +1,47 @@
 """What quantization gives in the formats of phones: every recipe in LiteRT and Core ML, and stock recipes.
 
-``python -m benchmarks.quantization.mobile --data DIR [--bundle B] [--full-size] [--write PAGE]``
+``python -m benchmarks.quantization.mobile --data DIR [--full-size] [--only NAME ...] [--write PAGE]``
 
 LiteRT runs on one thread, and its speeds are ratios to its own float32 artefact, counted in turns. Core ML is
-computed by the evaluator, which tells nothing of speed.
+computed by the evaluator, which tells nothing of speed. onnx2tf is measured where its command is named
+(`benchmarks.onnx2tf` installs it). Each table is written as it is made.
 """
 
 from __future__ import annotations
 
-import argparse
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
 from typing import Final
 
-from benchmarks.page import markdown, tell
-from voxtoon.bundle import Bundle, open_bundle
-from voxtoon_export.converter_noise import silenced
-from voxtoon_export.evaluation.split import is_held_out
+from benchmarks.page import markdown, tell_each
+from voxtoon.bundle import Bundle
+from voxtoon.errors import VoxtoonError
 from voxtoon_export.lowering import Content
 from voxtoon_quantize.bundle_parts import float_parts
 from voxtoon_quantize.calibrating import calibrate_parts
 from voxtoon_quantize.calibration import CalibrationAudio
-from voxtoon_quantize.formats import (
-    CalibratedPart,
-    FloatPart,
-    Inputs,
-    made_by,
-    quantized_format,
-    size_bytes,
-)
-from voxtoon_quantize.judging import Judged
+from voxtoon_quantize.formats import CalibratedPart, FloatPart, made_by, quantized_format
+from voxtoon_quantize.judging import Judged, of_faces
 from voxtoon_quantize.recipe import Override, Recipe
-from voxtoon_quantize.timing import speed_ratio
 
-from .__main__ import CHECKPOINT
-from .bench import QUALITY_HEADER, Table, quality_cells
+from .command_line import FULL_SIZE, asked, float_bundle, parser, recordings
 from .full_size import full_size
+from .outcomes import Outcome, Refusal, measured, outcome, outcomes, table
+from .peers import against_peers, asked_of
+from .stock_tools import BY_AI_EDGE_QUANTIZER, by_ai_edge_quantizer, by_onnx2tf
 
-START, END = "<!-- measured on phones' formats -->", "<!-- end of measured on phones' formats -->"
-_FC1: Final = (Override("encoder.fc1", "weight_wi4_block32"),)
+
+def _fc1(scheme: str) -> tuple[Override, ...]:
+    return (Override("encoder.fc1", scheme),)
+
+
 RECIPES: Final = {
     "litert": {
         "static_wi8_ai8": Recipe(),
         "static_wi8_ai8, minmax": Recipe(observer="minmax"),
-        "static_wi8_ai8, encoder.fc1 weight_wi4_block32": Recipe(overrides=_FC1),
+        "static_wi8_ai8, encoder.fc1 weight_wi4_block32": Recipe(overrides=_fc1("weight_wi4_block32")),
+        "static_wi8_ai8, encoder.fc1 weight_wi4_block128": Recipe(overrides=_fc1("weight_wi4_block128")),
         "dynamic_wi8": Recipe("dynamic_wi8"),
         "weight_wi8": Recipe("weight_wi8"),
         "fp16": Recipe("fp16"),
@@ -52,8 +49,13 @@ RECIPES: Final = {
     "coreml": {
         "static_wi8_ai8": Recipe(),
         "static_wi8_ai8 (ane)": Recipe(target="ane"),
-        "static_wi8_ai8, encoder.fc1 weight_p4": Recipe(overrides=(Override("encoder.fc1", "weight_p4"),)),
-        "weight_wi8, encoder.fc1 weight_wi4_block32 (iOS 18)": Recipe("weight_wi8", _FC1),
+        "static_wi8_ai8, encoder.fc1 weight_p4": Recipe(overrides=_fc1("weight_p4")),
+        "weight_wi8, encoder.fc1 weight_wi4_block32 (iOS 18)": Recipe(
+            "weight_wi8", _fc1("weight_wi4_block32")
+        ),
+        "weight_wi8, encoder.fc1 weight_wi4_block128 (iOS 18)": Recipe(
+            "weight_wi8", _fc1("weight_wi4_block128")
+        ),
         "weight_wi8": Recipe("weight_wi8"),
         "weight_p8": Recipe("weight_p8"),
         "weight_p6": Recipe("weight_p6"),
@@ -61,114 +63,85 @@ RECIPES: Final = {
         "fp16": Recipe("fp16"),
     },
 }
-STOCK: Final = ("static_wi8_ai8", "dynamic_wi8_afp32", "weight_only_wi8_afp32")
-"""Recipes of ai-edge-quantizer, applied as they come."""
+TITLES: Final = {"litert": "LiteRT", "coreml": "Core ML"}
+NAMES: Final = tuple(f"{name}{size}" for name in RECIPES for size in ("", FULL_SIZE))
+
+
+def ours(
+    bundle: Bundle, parts: Mapping[str, FloatPart], judged: Judged, heard: CalibrationAudio
+) -> Iterator[Outcome | Refusal]:
+    """Every recipe of a format."""
+    name = judged.format.name
+
+    @cache
+    def calibrated(target: str) -> list[CalibratedPart]:
+        return calibrate_parts(bundle, judged.format, parts, Recipe(target=target), heard)
+
+    def made(recipe: Recipe) -> dict[str, Content]:
+        # Core ML's program for Apple's Neural Engine is another; else one calibration does for all recipes.
+        return made_by(recipe, calibrated(recipe.target if name == "coreml" else "generic"))
+
+    return outcomes(RECIPES[name], made, parts, judged)
+
+
+def peers(
+    bundle: Bundle, parts: Mapping[str, FloatPart], judged: Judged, onnx2tf: str | None
+) -> Iterator[Outcome | Refusal]:
+    """Stock recipes in LiteRT, and onnx2tf where there is its command."""
+    for recipe in BY_AI_EDGE_QUANTIZER:
+        made = {name: by_ai_edge_quantizer(recipe, part, judged.inputs[name]) for name, part in parts.items()}
+        yield outcome(f"ai-edge-quantizer's {recipe}", made, parts, judged)
+    if onnx2tf is not None:
+        models = {
+            item.part: bundle.read(item.file)
+            for item in bundle.manifest.artefacts
+            if (item.format, item.precision) == ("onnx", "fp32") and item.part in parts
+        }
+        try:
+            for label, content in by_onnx2tf(onnx2tf, models, judged).items():
+                yield outcome(label, content, parts, judged)
+        except (RuntimeError, VoxtoonError) as failed:
+            yield Refusal("onnx2tf", str(failed))
 
 
 def recipes(
-    bundle: Bundle, name: str, heard: CalibrationAudio, kept: CalibrationAudio
-) -> Iterator[tuple[str, ...]]:
-    """One row for each recipe of a format, the header first."""
+    bundle: Bundle, name: str, recorded: Sequence[CalibrationAudio], onnx2tf: str | None
+) -> Iterator[str]:
+    """Every recipe of a format, and in LiteRT the peers and how they are answered."""
+    heard, kept = recorded
     quantized = quantized_format(name)
-    parts = float_parts(bundle, quantized)
+    parts = of_faces(bundle, float_parts(bundle, quantized))
     judged = Judged.of(bundle, quantized, parts, kept)
-    header = ["recipe"]
-    for part in parts:
-        header += [f"{part} smaller", *(["faster"] if quantized.timed else []), "integer MACs"]
-    yield (*header, *QUALITY_HEADER)
-    seen: dict[Recipe, list[CalibratedPart]] = {}
-    for label, recipe in RECIPES[name].items():
-        # Core ML's program for Apple's Neural Engine is another; else one calibration does for all recipes.
-        start = Recipe(target=recipe.target if name == "coreml" else "generic")
-        if start not in seen:
-            seen[start] = calibrate_parts(bundle, quantized, parts, start, heard)
-        yield _row(label, recipe, made_by(recipe, seen[start]), judged, parts)
-    for label in STOCK if name == "litert" else ():
-        made = {part: _stock(label, parts[part], judged.inputs[part]) for part in parts}
-        yield _row(f"ai-edge-quantizer's {label}", Recipe(), made, judged, parts)
-
-
-def _row(
-    label: str,
-    recipe: Recipe,
-    made: Mapping[str, Content],
-    judged: Judged,
-    parts: Mapping[str, FloatPart],
-) -> tuple[str, ...]:
-    quantized, cells = judged.format, [label]
-    for name, content in made.items():
-        run = judged.inputs[name][0]
-        cells.append(f"{size_bytes(parts[name].content) / size_bytes(content):.2f}x")
-        if quantized.timed:
-            reference = quantized.load(parts[name].content, precision="fp32")
-            candidate = quantized.load(content, precision="int8")
-            cells.append(f"{speed_ratio(reference, candidate, run):.2f}x")
-        cells.append(f"{100 * quantized.audit(content, run, recipe).mac_share:.0f} %")
-    return (*cells, *quality_cells(judged.quality(made)))
-
-
-def _stock(name: str, part: FloatPart, inputs: Sequence[Inputs]) -> bytes:
-    """What a recipe of ai-edge-quantizer makes of a part, with floats at its edges."""
-    assert isinstance(part.content, bytes)
-    with silenced():
-        from ai_edge_quantizer import quantizer, recipe  # type: ignore[import-untyped]
-
-        whole = getattr(recipe, name)()
-        edges = [
-            {"regex": ".*", "operation": edge, "algorithm_key": "no_quantize"} for edge in ("INPUT", "OUTPUT")
-        ]
-        work = quantizer.Quantizer(part.content, [*whole, *(edge | {"op_config": {}} for edge in edges)])
-        seen = work.calibrate({part.name: list(inputs)}, num_threads=1) if work.need_calibration else None
-        return bytes(work.quantize(seen, enable_progress_report=False).quantized_model)
-
-
-def sections(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[str]:
-    """The tables with what they are of, in Markdown."""
-    heard, kept = (
-        CalibrationAudio(
-            arguments.data, clips=arguments.clips, use_speaker=lambda name: not is_held_out(name)
-        ),
-        CalibrationAudio(
-            arguments.data, clips=arguments.judged, telephone_share=0.0, use_speaker=is_held_out
-        ),
+    made = list(ours(bundle, parts, judged, heard))
+    others = list(peers(bundle, parts, judged, onnx2tf)) if name == "litert" else []
+    yield (
+        f"{TITLES[name]}, `{bundle.manifest.variant}`: calibrated on {heard.used} recordings, judged on "
+        f"{kept.used} of other speakers."
     )
-    for name, titled in (("litert", "LiteRT"), ("coreml", "Core ML")):
-        rows: Table = list(recipes(bundle, name, heard, kept))
-        yield (
-            f"{titled}, `{bundle.manifest.variant}`: calibrated on {arguments.clips} recordings, judged on "
-            f"{arguments.judged} of other speakers."
-        )
-        yield markdown(rows)
-        if arguments.full_size:
-            timed = ", two threads" if name == "litert" else ""
-            yield f"{titled}, the paper's widths, random weights, 6 s of voice{timed}:"
-            yield markdown(list(full_size(name)))
+    yield markdown(table([*made, *others]))
+    if others:
+        yield asked_of("The peers", faster=False)
+        yield markdown(against_peers(measured(made), measured(others), faster=False))
 
 
 def main() -> None:
     """Print the tables, and put them into a page where there is one."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--bundle", type=Path, help="with float32 in both formats (default: of the checkpoint)"
-    )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--clips", type=int, default=24)
-    parser.add_argument("--judged", type=int, default=24)
-    parser.add_argument("--full-size", action="store_true", help="the paper's widths too: 10 GB of memory")
-    parser.add_argument("--write", type=Path, metavar="PAGE")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, open_bundle(_bundle(arguments, Path(folder))) as bundle:
-        tell(sections(bundle, arguments), arguments.write, start=START, end=END)
+    options = parser(__doc__, NAMES, clips=24)
+    options.add_argument("--onnx2tf", metavar="COMMAND", help="what `python -m benchmarks.onnx2tf` prints")
+    arguments = options.parse_args()
+    with ExitStack() as stack:
 
+        @cache
+        def bundle() -> Bundle:
+            formats = ["litert", "coreml", *(["onnx"] if arguments.onnx2tf else [])]
+            return stack.enter_context(float_bundle(arguments.bundle, formats))
 
-def _bundle(arguments: argparse.Namespace, folder: Path) -> Path:
-    if arguments.bundle is not None:
-        return Path(arguments.bundle)
-    from voxtoon_export.checkpoint import load_checkpoint
-    from voxtoon_export.exporter import export
+        def told(name: str) -> Iterable[str]:
+            if name.endswith(FULL_SIZE):
+                return full_size(name.removesuffix(FULL_SIZE))
+            return recipes(bundle(), name, recordings(arguments), arguments.onnx2tf)
 
-    output = folder / "float.voxtoon"
-    return export(load_checkpoint(CHECKPOINT), output=output, formats=("litert", "coreml")).bundle
+        tell_each(asked(arguments, NAMES), told, arguments.write)
 
 
 if __name__ == "__main__":

@@ -149,9 +149,13 @@ def _voice(path: Path) -> Samples:
 def _found(folder: Path, use_speaker: Callable[[str], bool]) -> dict[str, list[Path]]:
     """Sound files by speaker."""
     needed = f"a folder of voices ({' '.join(SUFFIXES)})"
-    if not folder.is_dir():
-        raise InputError("no calibration audio", got=f"no folder {folder}", expected=needed)
-    if not os.access(folder, os.R_OK | os.X_OK):
+    try:
+        if not folder.is_dir():
+            raise InputError("no calibration audio", got=f"no folder {folder}", expected=needed)
+        readable = os.access(folder, os.R_OK | os.X_OK)
+    except PermissionError:  # it is in a folder that cannot be read
+        readable = False
+    if not readable:
         raise InputError("the calibration folder cannot be read", got=folder, expected=needed)
     files = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not files:

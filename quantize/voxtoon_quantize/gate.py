@@ -38,7 +38,7 @@ INT8_GATE: Final = (
     Limit("ssim", "SSIM of the face", at_least=0.97),
     Limit("integer_macs", "share of multiplications in integers", at_least=0.90),
     Limit("smaller", "times smaller than fp32", at_least=3.6),
-    Limit("faster", "times faster than fp32", at_least=1.0),
+    Limit("faster", "times faster than fp32", at_least=1.2),  # no noise: see docs/quantization.md
 )
 OF_INTEGERS: Final = ("integer_macs", "faster")
 """Figures that are asked of what is called int8, and not of weights that are small alone."""

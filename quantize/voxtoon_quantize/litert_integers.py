@@ -8,6 +8,8 @@ import numpy as np
 
 from voxtoon_export.litert_model import kind, read, written
 
+from .litert_blocks import keep_scales_positive
+
 KEPT: Final = {"DEPTH_TO_SPACE": 2, "LEAKY_RELU": 2}
 """Operators of which LiteRT has integer kernels, and the version of each that has them."""
 
@@ -16,7 +18,8 @@ def keep_integers(content: bytes) -> bytes:
     """Return a model in which nothing is made float only to be moved.
 
     An operator between ``DEQUANTIZE`` and ``QUANTIZE`` takes and gives integers then. Where both sides have
-    the same grid nothing else is left; otherwise a change of grid follows what only moves values.
+    the same grid nothing else is left; otherwise a change of grid follows what only moves values. Blocks
+    have no scale of zero.
     """
     model = read(content)
     for graph in model.subgraphs:
@@ -24,6 +27,7 @@ def keep_integers(content: bytes) -> bytes:
             if kind(model, operator) in KEPT:
                 _keep(model, graph, operator)
         _without_unread(graph)
+    keep_scales_positive(model)
     return written(model)
 
 

@@ -9,11 +9,9 @@ from typing import Any, Final, Literal
 from voxtoon.errors import InputError
 from voxtoon_export.litert_model import kind, layer_of, shape_of, weighted
 
-from .recipe import SCHEMES, Scheme
+from .recipe import SCHEMES, Scheme, widens
 
 FULLY_CONNECTED: Final = "FULLY_CONNECTED"
-WIDENING: Final = 4
-"""A fully connected layer with more than so many times as many outputs as inputs has one scale for all."""
 MOVES: Final = ("RESHAPE", "MAX_POOL_2D", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE", "PAD", "TRANSPOSE")
 """Operators whose results are values of their input, or zeros: they stay on its grid."""
 _COMPUTES: Final = ("AVERAGE_POOL_2D", "MEAN", "RELU", "LEAKY_RELU", "LOGISTIC", "TANH")
@@ -37,7 +35,7 @@ class Planned:
         Of its layer; None of an operator that is static because it stands between such layers.
     one_scale
         Whether its weights have one scale for all. Fully connected layers of integers do: with one for each
-        output LiteRT up to 2.0 computes nonsense, silently.
+        output LiteRT up to 2.0 computes nonsense, silently. So do wide ones, see `litert_rows`.
     """
 
     kind: str
@@ -73,8 +71,7 @@ def planned(model: Any, schemes: Mapping[str, str]) -> Iterator[Planned]:
             treatment = _treatment(model, graph, operator, scheme, layer_of(weight))
             if treatment is None:
                 continue
-            one_scale = what == FULLY_CONNECTED and (treatment == "static" or _widens(shape_of(weight)))
-            yield Planned(what, name, treatment, scheme, one_scale and scheme.block is None)
+            yield Planned(what, name, treatment, scheme, _has_one_scale(what, treatment, scheme, weight))
             if treatment == "static":
                 integer.update(operator.outputs)
         elif _stays_integer(model, graph, operator, what, integer):
@@ -99,8 +96,10 @@ def _treatment(model: Any, graph: Any, operator: Any, scheme: Scheme, layer: str
     return {32: None, 16: "half", 8: "weights"}[scheme.weight_bits]
 
 
-def _widens(shape: tuple[int, ...]) -> bool:
-    return shape[0] > WIDENING * shape[1]
+def _has_one_scale(what: str, treatment: Treatment, scheme: Scheme, weight: Any) -> bool:
+    if what != FULLY_CONNECTED or scheme.block is not None:
+        return False
+    return treatment == "static" or widens(shape_of(weight))
 
 
 def _is_output(model: Any, graph: Any, operator: Any) -> bool:

@@ -19,6 +19,7 @@ from voxtoon.errors import CheckError
 from .graph import Graph, layer_name
 from .graph_state import Continued, continued, sources
 from .observers import Range
+from .recipe import widens
 
 if TYPE_CHECKING:
     import onnx
@@ -27,7 +28,6 @@ Activation = Literal["u8", "s8"]
 _DTYPES: Final[Mapping[str, type[np.integer[Any]]]] = {"u8": np.uint8, "s8": np.int8}
 _WEIGHT_LIMIT: Final = 127
 _BIAS_LIMIT: Final = 2**31 - 1
-_WIDENING: Final = 4
 _SMALLEST_SCALE: Final = 1e-12  # of what is zero everywhere
 
 
@@ -189,7 +189,7 @@ def _quantize_tensor(graph: Graph, tensor: str, root: str, grid: Grid) -> None:
 
 def _quantize_weights(graph: Graph, node: onnx.NodeProto, input_scale: np.float32) -> None:
     weight = node.input[1]
-    values, scales = symmetric(graph.tensors[weight])
+    values, scales = symmetric(graph.tensors[weight], one_scale=widens(graph.tensors[weight].shape))
     # Without zero points, zeros as they are, onnxruntime does not take a fully connected layer for integer.
     nodes = [_restored(graph, weight, values, scales, zeros=node.op_type == "Gemm")]
     node.input[1] = nodes[0].output[0]
@@ -212,15 +212,12 @@ def _restored(
     return helper.make_node("DequantizeLinear", names, [f"{name}.restored"], axis=0)
 
 
-def symmetric(weight: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return weights as int8 from -127 to 127, and their scales: one for each output channel, or one for all.
-
-    A fully connected layer with many more outputs than inputs has one: scales, and the biases' scales, would
-    be a twentieth of its file, and gain nothing (docs/quantization.md).
-    """
-    one = weight.ndim == 2 and weight.shape[0] > _WIDENING * weight.shape[1]
-    axes = tuple(range(0 if one else 1, weight.ndim))
+def symmetric(
+    weight: NDArray[Any], *, one_scale: bool = False
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return weights as int8 from -127 to 127, and their scales: one for each output channel, or one."""
+    axes = tuple(range(0 if one_scale else 1, weight.ndim))
     largest = np.abs(weight).max(axis=axes, keepdims=True)
     spread = np.maximum(largest / _WEIGHT_LIMIT, _SMALLEST_SCALE).astype(np.float32)
-    scales = spread.reshape(()) if one else spread.ravel()
+    scales = spread.reshape(()) if one_scale else spread.ravel()
     return np.round(weight / spread).astype(np.int8), scales

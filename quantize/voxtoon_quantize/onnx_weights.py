@@ -12,7 +12,7 @@ from voxtoon.errors import CheckError, InputError
 
 from .graph import Graph, attribute, layer_name
 from .onnx_static import symmetric
-from .recipe import SCHEMES, Scheme
+from .recipe import SCHEMES, Scheme, widens
 
 if TYPE_CHECKING:
     import onnx
@@ -129,7 +129,7 @@ def _dynamic(graph: Graph, node: onnx.NodeProto, scheme: Scheme) -> None:
     if node.op_type not in ("Conv", "Gemm"):
         return  # the audit tells of it
     layer, weight = layer_name(graph, node), graph.tensors[node.input[1]]
-    values, scales = symmetric(weight)
+    values, scales = symmetric(weight, one_scale=widens(weight.shape))
     convolution = node.op_type == "Conv"
     stored = graph.set(f"{layer}.weight.quantized", values if convolution else values.T)
     scales = scales.reshape(1, -1, 1, 1) if convolution else scales.reshape(-1)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .formats import Inputs
 
 _ROUNDS: Final = 15
-_ROUND_S: Final = 1.0  # of one session; what is slow is not run as often
+_LEAST_S: Final = 0.05  # of one session; what is quick is run more often
+_MOST_S: Final = 15.0  # what is slow less often
 
 
 def speed_ratio(
@@ -26,7 +27,8 @@ def speed_ratio(
 
     A candidate whose state is of another type has inputs of its own.
     """
-    reference_s, candidate_s = _fastest_s([(reference, inputs), (candidate, candidate_inputs or inputs)])
+    sessions = [(reference, inputs), (candidate, candidate_inputs or inputs)]
+    reference_s, candidate_s = _fastest_s(sessions, clock=time.thread_time)
     return reference_s / candidate_s
 
 
@@ -38,18 +40,18 @@ def wall_ratio(reference: Session, candidate: Session, inputs: Inputs) -> float:
 
 def run_ms(session: Session, inputs: Inputs) -> float:
     """Return the milliseconds of the fastest of some runs."""
-    return 1000.0 * _fastest_s([(session, inputs)])[0]
+    return 1000.0 * _fastest_s([(session, inputs)], clock=time.thread_time)[0]
 
 
-def _fastest_s(
-    sessions: list[tuple[Session, Inputs]], *, clock: Callable[[], float] = time.thread_time
-) -> list[float]:
+def _fastest_s(sessions: list[tuple[Session, Inputs]], *, clock: Callable[[], float]) -> list[float]:
     took_s: list[list[float]] = [[] for _ in sessions]
-    for _ in range(_ROUNDS):
+    spent_s = 0.0
+    while (rounds := len(took_s[0])) < 2 or spent_s < len(sessions) * (
+        _LEAST_S if rounds >= _ROUNDS else _MOST_S
+    ):
         for (session, inputs), runs in zip(sessions, took_s, strict=True):
             start = clock()
             session.run(inputs)
             runs.append(clock() - start)
-        if sum(map(sum, took_s)) > len(sessions) * _ROUND_S * _ROUNDS:
-            break
+        spent_s = sum(map(sum, took_s))
     return [min(runs) for runs in took_s]

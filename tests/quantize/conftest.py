@@ -88,6 +88,15 @@ def mobile_bundle(request, tmp_path_factory):
     return export(checkpoint, output=output, formats=("litert", "coreml"), streaming="none").bundle
 
 
+def with_tensor(content, name, change):
+    """An ONNX file with one of its tensors changed."""
+    model = onnx.load_from_string(content)
+    tensor = next(item for item in model.graph.initializer if item.name == name)
+    changed = np.ascontiguousarray(change(numpy_helper.to_array(tensor)))
+    tensor.CopyFrom(numpy_helper.from_array(changed, name))
+    return model.SerializeToString()
+
+
 def noise(part, *, count, frames):
     """Inputs for encoder or decoder of `mobile_bundle`, as many as are asked for, always the same."""
     name, shape = {"encoder": ("frames", (1, frames, 64, 1)), "decoder": ("feature", (1, 16))}[part]

@@ -1,6 +1,8 @@
 """Which clips a folder gives, in which order, and what is said of those that give none."""
 
+import os
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,32 @@ def test_an_empty_folder_says_what_it_wants(tmp_path):
 def test_no_folder_at_all_says_what_it_wants(tmp_path):
     with pytest.raises(InputError, match=r"no folder .*expected a folder of voices"):
         CalibrationAudio(tmp_path / "missing")
+
+
+@contextmanager
+def no_rights():
+    """Be somebody whom nothing belongs to: what tests write, and root, may be read by root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="needs the rights of POSIX")
+@pytest.mark.parametrize("place", ["", "inner"])
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, place):
+    folder = tmp_path / "shut"
+    (folder / "inner").mkdir(parents=True)
+    folder.chmod(0)
+    try:
+        with no_rights(), pytest.raises(InputError, match="the calibration folder cannot be read"):
+            CalibrationAudio(folder / place)
+    finally:
+        folder.chmod(0o700)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\0", b"name,who\nx,y\n"])

@@ -6,7 +6,7 @@ import pytest
 from voxtoon.agreement import compare
 from voxtoon.errors import CheckError
 from voxtoon_export.layers import Affine, Linear, Relu, Unflatten
-from voxtoon_export.litert_model import layer_of, weighted
+from voxtoon_export.litert_model import layer_of, read, weighted, written
 from voxtoon_export.parts import Branch, PartSpec, TensorSpec
 from voxtoon_quantize.formats import quantized_format
 from voxtoon_quantize.litert_plan import planned
@@ -17,7 +17,7 @@ pytest.importorskip("ai_edge_quantizer", reason="quantizing LiteRT needs voxtoon
 torch = pytest.importorskip("torch", reason="exporting needs voxtoon[export]")
 
 FORMAT = quantized_format("litert")
-OUTPUTS, HIDDEN = 136, 64
+OUTPUTS, HIDDEN = 136, 96  # more than four times as many as there are inputs
 INPUTS = [
     {"feature": np.random.default_rng(seed).normal(size=(1, 16)).astype(np.float32)} for seed in range(8)
 ]
@@ -101,3 +101,19 @@ def test_blocks_that_do_not_divide_a_row_are_refused(landmarks):
     assert calibrated.quantize({"landmarks_fc2": "weight_wi4_block32"}, Recipe())
     with pytest.raises(CheckError, match="ai-edge-quantizer refused"):  # rows of 16
         calibrated.quantize({"landmarks_fc1": "weight_wi4_block32"}, Recipe())
+
+
+@pytest.mark.parametrize("next_to_nothing", [0.0, 1e-12])
+def test_blocks_of_next_to_nothing_are_loaded_and_stay_so(landmarks, next_to_nothing):
+    """As in trained layers, where nothing reads an output: LiteRT loads no block with a scale of zero."""
+    model = read(landmarks.content)
+    (weight,) = (item for _, item in weighted(model, model.subgraphs[0]) if layer_of(item) == "landmarks_fc2")
+    values = floats(landmarks, "landmarks_fc2").copy()
+    values[:8] = next_to_nothing
+    model.buffers[weight.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+    part = FORMAT.part("decoder", written(model))
+    content = part.calibrate(Recipe(), INPUTS).quantize({"landmarks_fc2": "weight_wi4_block32"}, Recipe())
+
+    expected, found = run(part.content), run(content)
+    np.testing.assert_allclose(found[:, :4], expected[:, :4], atol=1e-4)
+    assert compare(expected, found, what="points").psnr_db > 20

@@ -130,9 +130,13 @@ def test_no_weight_is_farther_than_half_a_step(weight):
     assert (np.abs(restored - weight) <= 0.5001 * scales.reshape(-1, 1, 1, 1)).all()
 
 
-def test_a_layer_that_widens_has_one_scale():
-    assert symmetric(np.ones((41, 10), np.float32))[1].shape == ()
-    assert symmetric(np.ones((40, 10), np.float32))[1].shape == (40,)
+@pytest.mark.parametrize(("outputs", "scales"), [(40, 40), (41, 1)])
+def test_a_layer_that_widens_has_one_scale(make_model, outputs, scales):
+    tensors = {"fc.weight": np.ones((outputs, 10))}
+    model = make_model([("Gemm", ["x", "fc.weight"], "y", {"transB": 1})], tensors, [1, 10], rank=2)
+    found = Graph(quantized(model, {"x": (-1.0, 1.0)}, layers=["fc"], activation="u8"))
+
+    assert found.tensors["fc.weight.scale"].size == scales
 
 
 def test_a_tensor_that_a_sigmoid_alone_reads_is_found(make_model):

@@ -58,6 +58,18 @@ def test_the_file_is_smaller_and_computes_nearly_the_same(network, compute, sche
     assert 0 < np.abs(after - before).max() < error * np.abs(before).max()
 
 
+@pytest.mark.parametrize(("scheme", "scales"), [("weight_wi8", (41, 1)), ("dynamic_wi8", (1,))])
+def test_a_layer_that_widens_has_a_scale_for_each_output_where_activations_are_float(
+    make_model, scheme, scales
+):
+    tensors = {"fc.weight": np.ones((41, 10)), "fc.bias": np.ones(41)}
+    nodes = [("Gemm", ["x", "fc.weight", "fc.bias"], "y", {"transB": 1})]
+    found = with_light_weights(make_model(nodes, tensors, [1, 10], rank=2), {"fc": scheme})
+
+    (scale,) = (item for item in found.graph.initializer if item.name == "fc.weight.scale")
+    assert tuple(scale.dims) == scales
+
+
 def test_layers_that_are_not_named_keep_their_weights(network):
     found = with_light_weights(network, {"fc": "weight_wi8", "conv": "fp32", "up": "static_wi8_ai8"})
     names = {item.name for item in found.graph.initializer}

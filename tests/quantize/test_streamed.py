@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 import voxtoon
+from tests.quantize.conftest import with_tensor
 from voxtoon.engines.onnx import load
 from voxtoon.errors import CheckError
 from voxtoon.golden import frames_of
@@ -72,15 +73,6 @@ def step(made):
 
 def outputs(known, session):
     return known.streamed.over_clip(STEP, {STEP: session}).run({"frames": known.frames})["trunk"]
-
-
-def with_tensor(content, name, change):
-    """The model with one of its tensors changed."""
-    model = onnx.load_from_string(content)
-    tensor = next(item for item in model.graph.initializer if item.name == name)
-    changed = np.ascontiguousarray(change(onnx.numpy_helper.to_array(tensor)))
-    tensor.CopyFrom(onnx.numpy_helper.from_array(changed, name))
-    return model.SerializeToString()
 
 
 def test_what_the_step_is_calibrated_on_makes_the_same_outputs(known):

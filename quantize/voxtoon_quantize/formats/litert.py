@@ -17,6 +17,7 @@ from ..litert_audit import audit
 from ..litert_plan import FULLY_CONNECTED, planned
 from ..litert_quantized import quantized
 from ..litert_ranges import collect, observed
+from ..litert_rows import with_even_rows
 from ..observers import OBSERVERS
 from ..recipe import SCHEMES, WITHOUT_PALETTES, Recipe
 from . import Inputs, QuantizedFormat
@@ -86,13 +87,13 @@ class CalibratedLitertPart:
 
     def quantize(self, schemes: Mapping[str, str], recipe: Recipe) -> bytes:
         """As `CalibratedPart.quantize`."""
-        plan = list(planned(self.part.model, schemes))
+        content = with_even_rows(self.part.content, schemes)
+        model = self.part.model if content is self.part.content else read(content)
+        plan = list(planned(model, schemes))
         observer = OBSERVERS[recipe.observer]
-        sources = observed(self.part.model, plan)
+        sources = observed(model, plan)
         of_source = {name: observer.range(self.seen[name]) for name in set(sources.values())}
-        return quantized(
-            self.part.content, plan, {name: of_source[source] for name, source in sources.items()}
-        )
+        return quantized(content, plan, {name: of_source[source] for name, source in sources.items()})
 
 
 def _part(name: str, content: Content) -> LitertPart:
