@@ -38,7 +38,7 @@ def test_the_full_size_goes_through_every_scheme_of_a_format_in_both_parts(name,
     if name != "onnx":
         pytest.importorskip("ai_edge_quantizer", reason="quantizing LiteRT needs voxtoon[export]")
     quantized = quantized_format(name)
-    header, *rows = full_size.rows(quantized, tiny_variant, frames=200)
+    header, *rows = full_size.rows(quantized, tiny_variant, frames=320)
 
     for part in ("encoder", "decoder"):
         told = [row[1].rpartition(" ")[2] for row in rows if row[0] == part]
