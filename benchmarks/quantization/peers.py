@@ -31,7 +31,8 @@ def asked_of(whom: str, *, faster: bool) -> str:
 def against_peers(ours: Sequence[Outcome], peers: Sequence[Outcome], *, faster: bool) -> Table:
     """One row for each peer, the header first.
 
-    Of the recipes that do all that is asked the fastest is told; where none does, the one that misses least.
+    Of the recipes that do all that is asked, or else miss the least of it, that one is told which makes the
+    truest face of those that are as fast as the fastest.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def against_peers(ours: Sequence[Outcome], peers: Sequence[Outcome], *, faster: 
     header = ["peer", "ours", "bytes, ours / its", "angle", "PSNR dB"]
     rows: Table = [(*header, *(f"{name} faster than its" for name in parts), "asked")]
     for peer in peers:
-        best = min(ours, key=lambda own: (len(list(_missed(own, peer, faster))), -_merit(own)))
+        best = _best(ours, peer, faster)
         told = ", ".join(_missed(best, peer, faster))
         rows.append(
             (
@@ -56,6 +57,16 @@ def against_peers(ours: Sequence[Outcome], peers: Sequence[Outcome], *, faster: 
             )
         )
     return rows
+
+
+def _best(ours: Sequence[Outcome], peer: Outcome, faster: bool) -> Outcome:
+    misses = [len(list(_missed(own, peer, faster))) for own in ours]
+    nearest = [own for own, count in zip(ours, misses, strict=True) if count == min(misses)]
+    fastest = max(map(_overall, nearest))
+    return max(
+        (own for own in nearest if FASTER * _overall(own) >= fastest),
+        key=lambda own: own.quality.psnr_db or 0.0,
+    )
 
 
 def _missed(own: Outcome, peer: Outcome, faster: bool) -> Iterator[str]:
@@ -81,6 +92,6 @@ def _speed(part: OfPart) -> float:
     return part.faster
 
 
-def _merit(own: Outcome) -> float:
-    """The product of the speeds of all parts."""
-    return math.prod(map(_speed, own.parts.values()))
+def _overall(own: Outcome) -> float:
+    """The geometric mean of the speeds of all parts."""
+    return math.prod(map(_speed, own.parts.values())) ** (1 / len(own.parts))
