@@ -4,6 +4,8 @@ import java.io.File
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.Executor
 import java.util.concurrent.locks.LockSupport
+import voxtoon.avatar.AvatarParameters
+import voxtoon.avatar.Drawing
 import voxtoon.avatar.Style
 import voxtoon.bundle.Bundle
 import voxtoon.bundle.BundleFiles
@@ -137,8 +139,13 @@ public class CallerAvatar private constructor(private val pipeline: Pipeline, pr
         @JvmStatic
         @JvmOverloads
         public fun load(model: ModelSource, options: Options = Options()): CallerAvatar {
+            val prepared = Meanwhile {
+                options.engine.prepare()
+                Drawing(AvatarParameters.NEUTRAL).shapes // reads the template
+            }
             val bundle = model.open()
             val pipeline = try {
+                prepared.get()
                 Pipeline(bundle, options.engine, options.threads)
             } catch (error: Throwable) {
                 bundle.close()

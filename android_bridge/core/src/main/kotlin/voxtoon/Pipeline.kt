@@ -1,5 +1,7 @@
 package voxtoon
 
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.ConcurrentLinkedQueue
 import voxtoon.avatar.AvatarParameters
 import voxtoon.avatar.Style
 import voxtoon.avatar.avatarParameters
@@ -31,14 +33,14 @@ private val PRECISIONS = listOf("int8", "fp32", "fp16")
 /**
  * A bundle's way from a voice to a face, on one engine. Sessions are loaded when they are first needed and kept.
  *
- * Safe for use by one thread at a time; [CallerAvatar] is what applications use.
+ * Safe for use by one thread at a time, but for [session]; [CallerAvatar] is what applications use.
  *
  * @throws InputException when the bundle's front end, warp or domain is of a kind that this version does not know, or it
  *   has no part that finds speech.
  */
 internal class Pipeline(private val bundle: Bundle, private val engine: Engine, private val threads: Int) : AutoCloseable {
     private val manifest = bundle.manifest
-    private val sessions = HashMap<String, Session>()
+    private val sessions = ConcurrentHashMap<String, Session>()
     private val speech = manifest.voiceActivity ?: throw InputException("the bundle has no part that finds speech", hint = "export it again with this version of voxtoon")
 
     init {
@@ -58,10 +60,17 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
     /** A part of the bundle, ready to run. */
     fun session(part: String): Session = sessions.getOrPut(part) { engine.load(bundle.read(artefact(part).file), threads) }
 
-    /** Reads and loads everything that a call needs, so that the first one does not wait for it. */
+    /** Reads and loads everything that a call needs, so that the first one does not wait for it: two parts at a time. */
     fun loadAll() {
-        val heard = streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
-        for (part in heard + speech.part + "decoder") session(part)
+        val encoder = streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
+        val left = ConcurrentLinkedQueue(listOf(speech.part, "decoder") + encoder)
+        val load = { while (true) session(left.poll() ?: break) }
+        val other = Meanwhile(load)
+        try {
+            load()
+        } finally {
+            other.get()
+        }
     }
 
     /** For a recording. */
@@ -101,9 +110,11 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
         return avatarParameters(face, statistics, style)
     }
 
-    /** The feature of a clip, by step and head where the bundle has no encoder in one piece. */
-    fun encode(clip: FloatArray): FloatArray {
-        val values = frames(clip)
+    /** The feature of a clip. */
+    fun encode(clip: FloatArray): FloatArray = feature(frames(clip))
+
+    /** The feature of a clip's frames, by step and head where the bundle has no encoder in one piece. */
+    fun feature(values: FloatArray): FloatArray {
         val parts = streamingParts()
         if (parts != null && manifest.artefacts.none { it.part == "encoder" }) {
             val encoder = StreamingEncoder(parts)

@@ -6,6 +6,10 @@ import java.util.Collections
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import voxtoon.engine.Engine
+import voxtoon.engine.OnnxEngine
+import voxtoon.engine.Session
+import voxtoon.engine.Tensor
 
 /** Calls of the default model with the sample voice, and what tests say of them. */
 internal object Calls {
@@ -47,5 +51,20 @@ internal object Calls {
     fun refused(action: () -> Unit) {
         val error = assertThrows(InputException::class.java) { action() }
         assertTrue(error.message, '\n' !in error.message!!)
+    }
+}
+
+/** The real engine, with something done before each run of a network. */
+internal class WatchedEngine(private val before: (Map<String, Tensor>) -> Unit) : Engine {
+    override val format = OnnxEngine.format
+
+    override fun load(model: ByteArray, threads: Int): Session {
+        val session = OnnxEngine.load(model, threads)
+        return object : Session by session {
+            override fun run(inputs: Map<String, Tensor>): Map<String, Tensor> {
+                before(inputs)
+                return session.run(inputs)
+            }
+        }
     }
 }

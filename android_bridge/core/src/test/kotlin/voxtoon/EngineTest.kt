@@ -2,6 +2,7 @@ package voxtoon
 
 import java.io.File
 import java.util.Collections
+import java.util.concurrent.atomic.AtomicBoolean
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertThrows
@@ -11,21 +12,24 @@ import voxtoon.Calls.format
 import voxtoon.Calls.load
 import voxtoon.Calls.pcm
 import voxtoon.Calls.refused
+import voxtoon.bundle.BundleFiles
+import voxtoon.bundle.FileBytes
+import voxtoon.bundle.ZipFiles
 import voxtoon.engine.Engine
 import voxtoon.engine.OnnxEngine
 import voxtoon.engine.Session
-import voxtoon.engine.Tensor
 
 /** Engines and models that fail, and what becomes of their calls. */
 class EngineTest {
     @Test
     fun `an engine that fails ends its call with an error and leaves others alone`() {
-        val failing = FailingEngine()
+        val isBroken = AtomicBoolean()
+        val failing = WatchedEngine { if (isBroken.get()) throw CheckException("the engine failed", hint = "this is a test") }
         load(Options(engine = failing)).use { own ->
             val before = own.newRecording("before", format)
             before.push(pcm, pcm.size)
             assertNotNull(before.finish())
-            failing.isBroken = true
+            isBroken.set(true)
             val errors = Collections.synchronizedList(ArrayList<VoxtoonException>())
             val call = own.newRecording("hit", format)
             call.setListener(object : Listener {
@@ -39,7 +43,7 @@ class EngineTest {
             assertThrows(CheckException::class.java) { call.finish() }
             assertEquals(1, errors.size)
             assertEquals(CallState.FAILED, call.state)
-            failing.isBroken = false
+            isBroken.set(false)
             val after = own.newRecording("after", format)
             after.push(pcm, pcm.size)
             assertNotNull(after.finish())
@@ -59,6 +63,27 @@ class EngineTest {
     }
 
     @Test
+    fun `an engine that is not there is refused, and the bundle is closed`() {
+        val missing = object : Engine {
+            override val format = OnnxEngine.format
+
+            override fun prepare() = throw InputException("the engine is not there", hint = "this is a test")
+
+            override fun load(model: ByteArray, threads: Int): Session = error("not reached")
+        }
+        var isClosed = false
+        val files = ZipFiles(FileBytes(defaultBundle), "the bundle")
+        val watched = object : BundleFiles by files {
+            override fun close() {
+                isClosed = true
+                files.close()
+            }
+        }
+        refused { CallerAvatar.load(ModelSource.files(watched), Options(engine = missing)) }
+        assertTrue(isClosed)
+    }
+
+    @Test
     fun `an engine whose bytes are no model is a failed check`() {
         assertThrows(CheckException::class.java) { OnnxEngine.load("not a model".toByteArray(), threads = 1) }
     }
@@ -69,23 +94,6 @@ class EngineTest {
         val process = ProcessBuilder(command).apply { environment().remove(OnnxEngine.TELEMETRY_VARIABLE) }.redirectErrorStream(true).start()
         val said = process.inputStream.reader().readText()
         assertTrue(said, said.startsWith("refused: onnxruntime would report its use"))
-    }
-
-    /** The real engine, until it is told to fail. */
-    private class FailingEngine : Engine {
-        @Volatile
-        var isBroken = false
-        override val format = OnnxEngine.format
-
-        override fun load(model: ByteArray, threads: Int): Session {
-            val session = OnnxEngine.load(model, threads)
-            return object : Session by session {
-                override fun run(inputs: Map<String, Tensor>): Map<String, Tensor> {
-                    if (isBroken) throw CheckException("the engine failed", hint = "this is a test")
-                    return session.run(inputs)
-                }
-            }
-        }
     }
 }
 

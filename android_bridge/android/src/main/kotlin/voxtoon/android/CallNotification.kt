@@ -11,7 +11,8 @@ import voxtoon.avatar.Drawing
  * A notification of an incoming or running call that shows the avatar: `Notification.CallStyle` from API 31 on, and below
  * it a plain notification with the avatar and the same buttons.
  *
- * From API 31 on Android takes a `CallStyle` only from a foreground service or with a full-screen intent.
+ * From API 31 on Android takes a `CallStyle` only from a foreground service or with a full-screen intent, and throws in
+ * `notify` otherwise: post [ongoing] by `startForeground`.
  *
  * @property channelId of a channel that the application made; ignored below API 26.
  * @property smallIcon of the application.

@@ -1,45 +1,57 @@
 package voxtoon.benchmark
 
-import ai.onnxruntime.OrtEnvironment
-import ai.onnxruntime.OrtLoggingLevel
 import java.io.File
 import java.lang.management.ManagementFactory
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.file.Files
 import voxtoon.CallerAvatar
 import voxtoon.CheckException
 import voxtoon.ModelSource
 import voxtoon.Options
 import voxtoon.PcmFormat
-import voxtoon.bundle.Bundle
 import voxtoon.engine.Engine
 import voxtoon.engine.OnnxEngine
 import voxtoon.engine.Session
 import voxtoon.engine.Tensor
 
-private val MARKS = listOf("interpreter", "imports", "load", "first_inference", "first_avatar")
-private val MEMORY = listOf("peak_rss_bytes", "pss_bytes")
-
 /**
  * New processes that tell when they had what, counted from before they were made.
  *
- * `interpreter` is the Java machine, `imports` the engine's native library, which the desktop artefact unpacks into a
- * temporary file first (a phone has it installed), `load` the bundle and its sessions, `first_inference` the first run of the
- * encoder, and `first_avatar` all of it, to the drawn avatar of the golden audio.
+ * `interpreter` is the Java machine, `load` the engine's native library, the bundle and its sessions, `first_inference` the
+ * first run of the encoder, and `first_avatar` all of it, to the drawn avatar of the golden audio. `imports` is 0: what
+ * Python imports first, a Java machine loads where it is first used. The native library lies unpacked, as on a phone.
  */
-internal class ColdStart private constructor(val marks: Map<String, Any?>, val memory: Map<String, Long?>) {
+internal class ColdStart private constructor(private val processes: List<Map<String, Long>>) {
+    val marks: Map<String, Any?> get() = MARKS.associateWith { mark -> latency(times { it.getValue(mark) }) }
+
+    val memory: Map<String, Long?> get() = MEMORY.associateWith { name -> processes.mapNotNull { it[name] }.maxOrNull() }
+
+    /** Nanoseconds from `CallerAvatar.load` to the first avatar. */
+    val loadToAvatar: LongArray get() = times { it.getValue("first_avatar") - it.getValue("interpreter") - it.getValue("imports") }
+
+    private fun times(of: (Map<String, Long>) -> Long) = LongArray(processes.size) { of(processes[it]) }
+
     companion object {
+        private val MARKS = listOf("interpreter", "imports", "load", "first_inference", "first_avatar")
+        private val MEMORY = listOf("peak_rss_bytes", "pss_bytes")
+
         /** Starts one process that is not counted, and [runs] that are; throws [CheckException] when one fails. */
-        fun measure(bundle: File, runs: Int): ColdStart {
-            val processes = List(runs + 1) { run(bundle) }.drop(1)
-            return ColdStart(
-                marks = MARKS.associateWith { mark -> latency(LongArray(runs) { processes[it].getValue(mark) }) },
-                memory = MEMORY.associateWith { name -> processes.mapNotNull { it[name] }.maxOrNull() },
-            )
+        fun measure(bundle: File, pcm: ShortArray, library: NativeLibrary, runs: Int): ColdStart {
+            val audio = Files.createTempFile("voxtoon", ".s16").toFile()
+            try {
+                audio.writeBytes(ByteBuffer.allocate(Short.SIZE_BYTES * pcm.size).order(ByteOrder.LITTLE_ENDIAN).apply { asShortBuffer().put(pcm) }.array())
+                return ColdStart(List(runs + 1) { run(bundle, audio, library) }.drop(1))
+            } finally {
+                audio.delete()
+            }
         }
 
-        private fun run(bundle: File): Map<String, Long> {
+        private fun run(bundle: File, audio: File, library: NativeLibrary): Map<String, Long> {
             val java = File(System.getProperty("java.home"), "bin/java").path
-            val options = ManagementFactory.getRuntimeMXBean().inputArguments
-            val command = listOf(java) + options + listOf("-cp", System.getProperty("java.class.path"), "voxtoon.benchmark.ColdStartKt", bundle.path, System.nanoTime().toString())
+            val options = ManagementFactory.getRuntimeMXBean().inputArguments + library.option
+            val main = listOf("-cp", System.getProperty("java.class.path"), "voxtoon.benchmark.ColdStartKt")
+            val command = listOf(java) + options + main + listOf(bundle.path, audio.path, System.nanoTime().toString())
             val process = ProcessBuilder(command).apply { environment()[OnnxEngine.TELEMETRY_VARIABLE] = "1" }.redirectErrorStream(true).start()
             val said = process.inputStream.reader().readText()
             val code = process.waitFor()
@@ -49,29 +61,19 @@ internal class ColdStart private constructor(val marks: Map<String, Any?>, val m
     }
 }
 
-/** The new process: `voxtoon.benchmark.ColdStartKt BUNDLE NANOSECONDS`, by the clock of the process that started it. */
+/** The new process: `voxtoon.benchmark.ColdStartKt BUNDLE AUDIO NANOSECONDS`, by the clock of the process that started it. */
 fun main(arguments: Array<String>) {
-    val started = arguments[1].toLong()
-    var before = started
-    fun mark(name: String) {
-        val now = System.nanoTime()
-        println("$name ${now - before}")
-        before = now
-    }
-    mark("interpreter")
-    OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL)
-    mark("imports")
-    val bundle = Bundle.open(File(arguments[0]))
+    val started = arguments[2].toLong()
+    val pcm = File(arguments[1]).readBytes()
+    val begun = System.nanoTime()
     val engine = FirstRun()
-    CallerAvatar.load(ModelSource { bundle }, Options(engine = engine)).use { avatars ->
-        mark("load")
-        val audio = Npy.of(bundle, "audio").shorts()
+    CallerAvatar.load(ModelSource.file(File(arguments[0])), Options(engine = engine)).use { avatars ->
+        val loaded = System.nanoTime()
         val recording = avatars.newRecording("first", PcmFormat(RATE_HZ))
-        recording.push(audio, audio.size)
+        recording.push(pcm, pcm.size)
         recording.finish()!!.drawing.svg
-        println("first_inference ${engine.firstRunNs}")
-        before = started
-        mark("first_avatar")
+        val drawn = System.nanoTime()
+        println("interpreter ${begun - started}\nimports 0\nload ${loaded - begun}\nfirst_inference ${engine.firstRunNs}\nfirst_avatar ${drawn - started}")
     }
     for ((name, bytes) in memory()) if (bytes != null) println("$name $bytes")
 }
@@ -81,6 +83,8 @@ private class FirstRun : Engine {
     @Volatile
     var firstRunNs = 0L
     override val format: String get() = OnnxEngine.format
+
+    override fun prepare() = OnnxEngine.prepare()
 
     override fun load(model: ByteArray, threads: Int): Session {
         val session = OnnxEngine.load(model, threads)

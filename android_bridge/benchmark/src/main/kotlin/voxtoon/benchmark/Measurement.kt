@@ -21,7 +21,7 @@ import voxtoon.voice.FrontEnd
 import voxtoon.voice.SpeechDetector
 
 internal const val RATE_HZ = 16_000
-private const val CHUNK = RATE_HZ / 50
+internal const val CHUNK = RATE_HZ / 50
 private const val OVERHEAD_RUNS = 1000
 
 /** All that a record tells, measured one after the other. */
@@ -35,7 +35,7 @@ internal class Measurement(private val file: File, private val bundle: Bundle, p
     private val beans = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
     fun record(): Map<String, Any?> {
-        val coldStart = if (protocol.coldRuns > 0) ColdStart.measure(file, protocol.coldRuns) else null
+        val coldStart = if (protocol.coldRuns > 0) NativeLibrary.unpack().use { newProcesses(it) } else null
         val accuracy = Accuracy(bundle, pipeline, golden).checks(used)
         val avatars = CallerAvatar.load(ModelSource.file(file))
         val times = rounds(stages(avatars, whole(avatars)))
@@ -55,9 +55,17 @@ internal class Measurement(private val file: File, private val bundle: Bundle, p
             "accuracy" to accuracy, "latency" to latency, "overhead_s" to overheadS(), "real_time_factor" to wholeS / audioS,
             "first_avatar" to firstAvatar(avatars), "sustained" to sustained(avatars), "energy" to null, "conditions" to emptyList<Any>(), "peers" to emptyList<Any>(),
         )
+        println("a push of 20 ms allocates ${Allocation.ofPush(avatars)} bytes")
+        println("20 ms in the front end allocate ${Allocation.ofFrontEnd(manifest.frontEnd)} bytes")
         avatars.close()
-        println("front end ${allocatedPerChunk()} bytes a chunk of 20 ms")
         return record
+    }
+
+    private fun newProcesses(library: NativeLibrary): ColdStart {
+        println("unpacking the engine's library took ${library.unpackedNs / 1_000_000} ms")
+        return ColdStart.measure(file, golden.pcm, library, protocol.coldRuns).also {
+            println("load to first avatar took ${it.loadToAvatar.sorted()[protocol.coldRuns / 2] / 1_000_000} ms")
+        }
     }
 
     private fun whole(avatars: CallerAvatar): AvatarUpdate {
@@ -82,12 +90,16 @@ internal class Measurement(private val file: File, private val bundle: Bundle, p
     private fun stages(avatars: CallerAvatar, first: AvatarUpdate): Map<String, () -> Any?> {
         val frontEnd = FrontEnd(manifest.frontEnd)
         val face = first.face
-        val feature = mapOf("feature" to Tensor(longArrayOf(1, face.feature.size.toLong()), face.feature))
+        val decoded = mapOf("feature" to Tensor(longArrayOf(1, face.feature.size.toLong()), face.feature))
         val stages = LinkedHashMap<String, () -> Any?>()
         manifest.voiceActivity?.let { stages["speech"] = { SpeechDetector(pipeline.session(it.part)).push(golden.samples, 0, golden.samples.size) {} } }
         stages["front_end"] = { frontEnd.frames(clip) }
-        if (used.any { it.part == "encoder" }) stages["encoder"] = { pipeline.session("encoder").run(mapOf("frames" to golden.frames)) }
-        stages["decoder"] = { pipeline.session("decoder").run(feature) }
+        stages["encoder"] = { pipeline.feature(golden.frames.values) }
+        pipeline.streamingParts()?.let { parts ->
+            val inputs = parts.zeros + ("frames" to Tensor(parts.framesShape, golden.frames.values.copyOf(parts.plan.framesPerCall * parts.frameSize)))
+            stages["step"] = { parts.step.run(inputs) }
+        }
+        stages["decoder"] = { pipeline.session("decoder").run(decoded) }
         if (face.texture != null) {
             val shape = manifest.face
             stages["warp"] = { warp(face.texture!!, face.landmarks!!, shape.meanLandmarks!!, shape.warp!!.regularisation, shape.warp!!.boundaryPointsPerEdge) }
@@ -119,14 +131,6 @@ internal class Measurement(private val file: File, private val bundle: Bundle, p
             pushAll(frontEnd)
             (beans.currentThreadCpuTime - before) / (clip.size / manifest.frontEnd.hopSamples!!)
         }
-    }
-
-    private fun allocatedPerChunk(): Long {
-        val frontEnd = FrontEnd(manifest.frontEnd)
-        repeat(20) { pushAll(frontEnd) }
-        val before = beans.getThreadAllocatedBytes(Thread.currentThread().id)
-        pushAll(frontEnd)
-        return (beans.getThreadAllocatedBytes(Thread.currentThread().id) - before) / (clip.size / CHUNK)
     }
 
     private fun pushAll(frontEnd: FrontEnd) {

@@ -96,13 +96,14 @@ public data class AvatarParameters(
             return of(numbers, skin as? String ?: throw InputException("skin", got = skin, expected = "text"))
         }
 
-        private val COLOUR = Regex("#[0-9A-Fa-f]{6}")
-
         internal fun checkSkin(skin: String) {
             if (skin == "neutral") return // without reading the template
             val tones = Template.load().tones
-            if (skin !in tones && !COLOUR.matches(skin)) throw InputException("skin", got = "'$skin'", expected = "${tones.keys.joinToString()} or #RRGGBB")
+            if (skin !in tones && !isColour(skin)) throw InputException("skin", got = "'$skin'", expected = "${tones.keys.joinToString()} or #RRGGBB")
         }
+
+        private fun isColour(text: String): Boolean =
+            text.length == 7 && text[0] == '#' && text.drop(1).all { it in '0'..'9' || it in 'A'..'F' || it in 'a'..'f' }
     }
 }
 

@@ -4,15 +4,23 @@ import java.math.BigDecimal
 import java.math.RoundingMode
 import kotlin.math.abs
 
-/** A command of an evaluated path: `M`, `L`, `C` or `Z`, and the coordinates of its points, x and y in turn. */
+/**
+ * A command of an evaluated path.
+ *
+ * @property letter `M`, `L`, `C` or `Z`, as in SVG.
+ * @property points x and y in turn.
+ */
 public class Command internal constructor(public val letter: Char, public val points: DoubleArray)
 
 /**
  * One layer of a drawing.
  *
+ * @property id its name, the same in every drawing.
+ * @property commands its outline.
  * @property fill colour `#RRGGBB`, null where nothing is filled.
  * @property stroke colour of the line, null where there is none; its caps and joins are round.
  * @property width of the line.
+ * @property opacity from 0 to 1.
  */
 public class Shape internal constructor(
     public val id: String,
@@ -157,11 +165,22 @@ private fun interval(stops: DoubleArray, value: Double): Pair<Int, Double> {
 }
 
 /** Weighted mean of colours, byte by byte, halves rounded up. */
-internal fun blend(parts: List<Pair<Double, String>>): String = listOf(1, 3, 5).joinToString("", "#") { at ->
-    var channel = 0.0
-    for ((weight, colour) in parts) channel += weight * colour.substring(at, at + 2).toInt(16)
-    "%02X".format((channel + 0.5).toInt())
+internal fun blend(parts: List<Pair<Double, String>>): String = colour { channel ->
+    var sum = 0.0
+    for ((weight, colour) in parts) sum += weight * colour.substring(1 + 2 * channel, 3 + 2 * channel).toInt(16)
+    (sum + 0.5).toInt()
 }
+
+/** `#RRGGBB`, of the bytes of the channels 0 to 2. */
+internal inline fun colour(byteOf: (Int) -> Int): String = buildString(7) {
+    append('#')
+    for (channel in 0 until 3) {
+        val byte = byteOf(channel)
+        append(HEXADECIMAL[byte shr 4]).append(HEXADECIMAL[byte and 0xF])
+    }
+}
+
+internal const val HEXADECIMAL = "0123456789ABCDEF"
 
 private fun commands(layer: Layer, points: Map<String, Point>): List<Command> {
     val found = ArrayList<Command>()

@@ -29,7 +29,7 @@ internal fun measure(landmarks: FloatArray, texture: Image, meanLandmarks: Float
     val mean = Points.of("mean landmarks", meanLandmarks)
     val shape = Points.of("landmarks", landmarks).alignedTo(mean)
     val luma = luma(texture)
-    val cover = Plane(luma.rows, luma.columns) { ((BACKGROUND_LUMA - luma.values[it]) / LUMA_RANGE).coerceIn(0.0, 1.0) }
+    val cover = Plane(luma.rows, luma.columns) { ((BACKGROUND_LUMA - luma.at(it)) / LUMA_RANGE).coerceIn(0.0, 1.0) }
     val frame = HeadFrame.of(mean)
     return measureShape(shape) + ("brow_weight" to browWeight(luma, mean, frame)) + measureHair(texture, luma, cover, frame)
 }
@@ -38,7 +38,7 @@ internal fun measure(landmarks: FloatArray, texture: Image, meanLandmarks: Float
 internal fun measurePicture(picture: Image, head: Head): Map<String, Double> {
     val frame = HeadFrame.inPicture(head, picture)
     val crown = frame.box(CROWN, picture.width, picture.height)
-    val colour = DoubleArray(3) { channel -> median(crown.map { picture.rgb[3 * it + channel].toDouble() }) }
+    val colour = DoubleArray(3) { channel -> median(channelOf(picture, crown, channel)) }
     val cover = Plane(picture.height, picture.width) {
         var sum = 0.0
         for (channel in 0 until 3) sum += (picture.rgb[3 * it + channel] - colour[channel]).let { d -> d * d }
@@ -63,10 +63,10 @@ internal fun cheekColourOfPicture(picture: Image, head: Head): String {
     return medianColour(picture, sides.first.pixels() + sides.second.pixels())
 }
 
-private fun medianColour(image: Image, pixels: List<Int>): String = (0 until 3).joinToString("", "#") { channel ->
-    val value = median(pixels.map { image.rgb[3 * it + channel].toDouble() })
-    "%02X".format(Math.rint(255 * value.coerceIn(0.0, 1.0)).toInt())
-}
+private fun medianColour(image: Image, pixels: IntArray): String =
+    colour { channel -> Math.rint(255 * median(channelOf(image, pixels, channel)).coerceIn(0.0, 1.0)).toInt() }
+
+private fun channelOf(image: Image, pixels: IntArray, channel: Int) = DoubleArray(pixels.size) { image.rgb[3 * pixels[it] + channel].toDouble() }
 
 /** Ratios of the aligned landmarks: widths over face width, heights over face height. */
 private fun measureShape(p: Points): Map<String, Double> {
@@ -109,7 +109,7 @@ private fun measureHair(image: Image, luma: Plane, cover: Plane, frame: HeadFram
     val skin = skin(luma, frame)
     val crown = frame.box(CROWN, image.width, image.height)
     // An empty crown has a colour too: the background's.
-    val weight = crown.map { cover.values[it] + 1e-6 }
+    val weight = DoubleArray(crown.size) { cover.at(crown[it]) + 1e-6 }
     val rgb = DoubleArray(3) { channel -> crown.indices.sumOf { weight[it] * image.rgb[3 * crown[it] + channel] } / weight.sum() }
     val hair = lumaOf(rgb[0], rgb[1], rgb[2])
     val contrast = maxOf(skin - hair, 0.08) // faint hair (grey or blurred) would divide by nothing
@@ -137,10 +137,10 @@ private fun luma(image: Image): Plane {
     return Plane(image.height, image.width) { lumaOf(image.rgb[3 * it].toDouble(), image.rgb[3 * it + 1].toDouble(), image.rgb[3 * it + 2].toDouble()) }
 }
 
-private fun median(values: List<Double>): Double {
-    val sorted = values.sorted()
-    val middle = sorted.size / 2
-    return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
+private fun median(values: DoubleArray): Double {
+    values.sort()
+    val middle = values.size / 2
+    return if (values.size % 2 == 1) values[middle] else (values[middle - 1] + values[middle]) / 2
 }
 
 /** 68 landmarks in double precision. */
@@ -188,24 +188,31 @@ private class Points(private val values: DoubleArray) {
     }
 }
 
-/** One number for each pixel. */
-private class Plane(val rows: Int, val columns: Int, value: (Int) -> Double) {
-    val values = DoubleArray(rows * columns) { value(it) }
+private fun interface PixelValue {
+    fun at(pixel: Int): Double
+}
 
-    fun of(pixels: List<Int>): List<Double> = pixels.map { values[it] }
+/** One number for each pixel, computed where it is asked for: most of a picture nobody looks at. */
+private class Plane(val rows: Int, val columns: Int, private val value: PixelValue) {
+    fun at(pixel: Int): Double = value.at(pixel)
 
-    fun mean(box: Box): Double = box.pixels().let { pixels -> pixels.sumOf { values[it] } / pixels.size }
+    fun of(pixels: IntArray) = DoubleArray(pixels.size) { at(pixels[it]) }
+
+    fun mean(box: Box): Double = box.pixels().let { pixels -> pixels.sumOf(::at) / pixels.size }
 
     fun nearest(x: Double, y: Double): Double {
         val column = Math.rint(x).toInt().coerceIn(0, columns - 1)
         val row = Math.rint(y).toInt().coerceIn(0, rows - 1)
-        return values[row * columns + column]
+        return at(row * columns + column)
     }
 }
 
 /** Pixels of a rectangle, cut to the image; never empty. */
 private class Box(private val rows: IntRange, private val columns: IntRange, private val width: Int) {
-    fun pixels(): List<Int> = rows.flatMap { row -> columns.map { row * width + it } }
+    fun pixels(): IntArray {
+        val across = columns.last - columns.first + 1
+        return IntArray((rows.last - rows.first + 1) * across) { (rows.first + it / across) * width + columns.first + it % across }
+    }
 
     companion object {
         fun of(x0: Double, x1: Double, y0: Double, y1: Double, width: Int, height: Int): Box {
@@ -226,7 +233,7 @@ private class Side(val near: Double, val far: Double, val top: Double, val low: 
 
 /** Places on the mean shape: x in face widths, y in face heights from the brows (0) to the chin (1). */
 private class HeadFrame(val left: Double, val right: Double, val middleX: Double, val browY: Double, val height: Double) {
-    fun box(area: Area, width: Int, height: Int): List<Int> {
+    fun box(area: Area, width: Int, height: Int): IntArray {
         val reach = area.half * (right - left)
         return Box.of(middleX - reach, middleX + reach, row(area.top), row(area.low), width, height).pixels()
     }

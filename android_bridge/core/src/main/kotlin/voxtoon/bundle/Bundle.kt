@@ -17,7 +17,7 @@ public class Bundle private constructor(
     public val manifest: Manifest = readManifest(manifestBytes)
 
     /**
-     * A file of the bundle, its size and hash checked.
+     * A file of the bundle, its size and hash checked. Several threads may ask at once.
      *
      * @throws InputException when the manifest lists no such file.
      * @throws CheckException when the file is missing, or is not what the manifest says.
@@ -25,12 +25,16 @@ public class Bundle private constructor(
     public fun read(name: String): ByteArray {
         val entry = manifest.files[name]
             ?: throw InputException("the bundle lists no such file", got = shown(name), expected = manifest.files.keys.joinToString())
+        val content = synchronized(files) { content(name, entry) } // whoever gives files need not think of threads
+        checkEqual("$name has changed: its sha256", sha256(content), entry.sha256)
+        return content
+    }
+
+    private fun content(name: String, entry: FileEntry): ByteArray {
         val size = files.size(name) ?: throw CheckException("$name is missing from the bundle", hint = DAMAGED)
         // Before the first byte is read: a file of another size may be one of any size.
         checkEqual("$name has another size", size, entry.bytes)
-        val content = files.read(name, entry.bytes)
-        checkEqual("$name has changed: its sha256", sha256(content), entry.sha256)
-        return content
+        return files.read(name, entry.bytes)
     }
 
     /** Checks size and hash of every file; throws as [read] does. */

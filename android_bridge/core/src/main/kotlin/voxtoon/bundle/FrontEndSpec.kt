@@ -20,6 +20,22 @@ public enum class FrontEndKind(internal val label: String) {
  * Frame `t` covers the samples from `hopSamples * t` on, a periodic Hann window is applied, and zeros are appended on the
  * right before the Fourier transform. What is of another kind is null.
  *
+ * @property kind which of the fields below are given.
+ * @property sampleRateHz of the signal.
+ * @property windowSamples under one Hann window.
+ * @property hopSamples from one frame to the next.
+ * @property fftSamples length of the transform.
+ * @property clipSamples of a whole clip.
+ * @property inputScale by which samples are divided first.
+ * @property exponent of the power law.
+ * @property melBins bands of the mel spectrum.
+ * @property melLowHz where the first of them begins.
+ * @property melHighHz where the last of them ends.
+ * @property melFloor the least power of a band.
+ * @property logOffset added to the logarithm.
+ * @property logScale by which the sum is multiplied.
+ * @property preEmphasis share of the sample before that is taken off each sample of a waveform.
+ * @property wholeNumberDivision whether a window of a waveform is divided in whole numbers, rounded down.
  * @throws InputException when a value is out of range or belongs to another kind.
  */
 public class FrontEndSpec(
@@ -38,7 +54,6 @@ public class FrontEndSpec(
     public val logOffset: Double? = null,
     public val logScale: Double? = null,
     public val preEmphasis: Double? = null,
-    /** Whether a window of a waveform is divided in whole numbers, rounded down. */
     public val wholeNumberDivision: Boolean? = null,
 ) {
     init {

@@ -9,7 +9,6 @@ private const val MAJOR_VERSION = "1"
 private const val MOST_FILES = 500
 private const val LANDMARKS = 68
 private val DTYPES = listOf("float32", "float16", "int64", "int32", "int8", "uint8", "bool")
-private val VERSION = Regex("[0-9]{1,4}\\.[0-9]{1,4}")
 
 /**
  * The manifest in the bytes of `manifest.json`.
@@ -29,13 +28,16 @@ private fun checkVersion(value: Any?) {
         throw InputException("$MANIFEST_NAME is not a voxtoon bundle's", got = "format ${shown(found.toString())}", expected = FORMAT)
     }
     val version = (value as Map<*, *>)["format_version"]
-    if (version !is String || !VERSION.matches(version)) {
+    if (version !is String || !isVersion(version)) {
         throw CheckException("$MANIFEST_NAME.format_version", got = shown(version.toString()), expected = "text like '1.0'")
     }
     if (version.substringBefore('.') != MAJOR_VERSION) {
         throw InputException("bundle of an unknown version", got = version, expected = "$MAJOR_VERSION.x", hint = "update voxtoon")
     }
 }
+
+private fun isVersion(text: String): Boolean =
+    text.split('.').let { pieces -> pieces.size == 2 && pieces.all { it.length in 1..4 && it.all { digit -> digit in '0'..'9' } } }
 
 private fun manifest(node: Node) = Manifest(
     system = node.field("system").name(),

@@ -43,13 +43,17 @@ internal class Node private constructor(private val value: Any?, private val par
 
     fun text(): String = value as? String ?: refuse(expected = "text")
 
-    fun name(): String = matching(NAME, "a name of a-z, 0-9, '_', '.' and '-'")
+    fun name(): String = text().also {
+        if (it.length !in 1..LONGEST_NAME || it[0] in "_.-" || !it.all(::isOfName)) refuse(expected = "a name of a-z, 0-9, '_', '.' and '-'")
+    }
 
     fun fileName(): String = text().also {
         if (!isFileName(it)) refuse(expected = "a path inside the bundle: A-Z a-z 0-9 _ . - between single /, no piece starting with . or -")
     }
 
-    fun sha256(): String = matching(SHA256, "64 lower-case hexadecimal digits")
+    fun sha256(): String = text().also {
+        if (it.length != SHA256_DIGITS || !it.all(::isHexadecimal)) refuse(expected = "$SHA256_DIGITS lower-case hexadecimal digits")
+    }
 
     fun oneOf(choices: List<String>): String = text().also { if (it !in choices) refuse(expected = choices.joinToString(" or ")) }
 
@@ -98,8 +102,6 @@ internal class Node private constructor(private val value: Any?, private val par
 
     private fun item(index: Int, item: Any?) = Node(item, this, Place.LIST, "", index)
 
-    private fun matching(pattern: Regex, says: String): String = text().also { if (!pattern.matches(it)) refuse(expected = says) }
-
     @Suppress("UNCHECKED_CAST") // StrictJson makes no other maps
     private fun map(): Map<String, Any?> = value as? Map<String, Any?> ?: refuse(expected = "an object")
 
@@ -112,7 +114,11 @@ internal class Node private constructor(private val value: Any?, private val par
 
     private companion object {
         const val MOST_ITEMS = 1 shl 20
-        val NAME = Regex("[a-z0-9][a-z0-9_.-]{0,63}")
-        val SHA256 = Regex("[0-9a-f]{64}")
+        const val LONGEST_NAME = 64
+        const val SHA256_DIGITS = 64
+
+        fun isOfName(c: Char): Boolean = c in 'a'..'z' || c in '0'..'9' || c == '_' || c == '.' || c == '-'
+
+        fun isHexadecimal(c: Char): Boolean = c in '0'..'9' || c in 'a'..'f'
     }
 }

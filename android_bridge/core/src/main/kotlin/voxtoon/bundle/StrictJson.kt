@@ -10,20 +10,20 @@ import voxtoon.CheckException
  * Refused are: what is not UTF-8, a key twice in one object, a number that is not finite, a whole number of more than
  * 18 characters, anything after the value, and nesting beyond [DEPTH].
  */
-internal class StrictJson private constructor(private val text: String, private val where: String) {
+internal class StrictJson private constructor(private val text: CharArray, private val where: String) {
     private var at = 0
 
     private fun document(): Any? {
         val value = value(0)
         skipSpace()
-        if (at < text.length) fail("something after the end")
+        if (at < text.size) fail("something after the end")
         return value
     }
 
     private fun value(depth: Int): Any? {
         if (depth > DEPTH) fail("nesting deeper than $DEPTH")
         skipSpace()
-        if (at >= text.length) fail("an early end")
+        if (at >= text.size) fail("an early end")
         return when (val first = text[at]) {
             '{' -> jsonObject(depth)
             '[' -> list(depth)
@@ -32,7 +32,7 @@ internal class StrictJson private constructor(private val text: String, private 
             'f' -> word("false", false)
             'n' -> word("null", null)
             'N', 'I' -> refuseConstant()
-            '-' -> if (text.startsWith("-I", at)) refuseConstant() else number()
+            '-' -> if (startsWith("-I")) refuseConstant() else number()
             in '0'..'9' -> number()
             else -> fail("the character ${first.code}")
         }
@@ -74,13 +74,12 @@ internal class StrictJson private constructor(private val text: String, private 
     }
 
     private fun string(): String {
-        val end = text.indexOf('"', at + 1)
-        val plain = if (end < 0) fail("a text without end") else text.substring(at + 1, end)
-        if (plain.none { it == '\\' || it < ' ' }) return plain.also { at = end + 1 }
-        val found = StringBuilder()
-        at++
+        val start = ++at
+        while (at < text.size && text[at] != '"' && text[at] != '\\' && text[at] >= ' ') at++
+        if (at < text.size && text[at] == '"') return between(start, at++)
+        val found = StringBuilder(between(start, at)) // there is an escape in it, or it is wrong
         while (true) {
-            if (at >= text.length) fail("a text without end")
+            if (at >= text.size) fail("a text without end")
             when (val character = text[at++]) {
                 '"' -> return found.toString()
                 '\\' -> found.append(escaped())
@@ -90,10 +89,10 @@ internal class StrictJson private constructor(private val text: String, private 
     }
 
     private fun escaped(): Char {
-        if (at >= text.length) fail("a text without end")
+        if (at >= text.size) fail("a text without end")
         val letter = text[at++]
         if (letter == 'u') {
-            val digits = text.substring(at, minOf(at + 4, text.length))
+            val digits = between(at, minOf(at + 4, text.size))
             if (digits.length < 4 || digits.any { it !in '0'..'9' && it !in 'a'..'f' && it !in 'A'..'F' }) fail("a wrong \\u")
             at += 4
             return digits.toInt(16).toChar()
@@ -110,16 +109,16 @@ internal class StrictJson private constructor(private val text: String, private 
         digits()
         if (text[first] == '0' && at > first + 1) fail("a number that begins with 0")
         val whole = at
-        if (at < text.length && text[at] == '.') {
+        if (at < text.size && text[at] == '.') {
             at++
             digits()
         }
-        if (at < text.length && (text[at] == 'e' || text[at] == 'E')) {
+        if (at < text.size && (text[at] == 'e' || text[at] == 'E')) {
             at++
-            if (at < text.length && (text[at] == '+' || text[at] == '-')) at++
+            if (at < text.size && (text[at] == '+' || text[at] == '-')) at++
             digits()
         }
-        val written = text.substring(start, at)
+        val written = between(start, at)
         if (at == whole) {
             if (written.length > LONGEST_WHOLE_NUMBER) {
                 throw CheckException(where, got = "a number of ${written.length} digits", expected = "at most $LONGEST_WHOLE_NUMBER")
@@ -133,27 +132,31 @@ internal class StrictJson private constructor(private val text: String, private 
 
     private fun digits() {
         val start = at
-        while (at < text.length && text[at] in '0'..'9') at++
+        while (at < text.size && text[at] in '0'..'9') at++
         if (at == start) fail("a number without digits")
     }
 
     private fun word(word: String, value: Any?): Any? {
-        if (!text.startsWith(word, at)) fail("an unknown word")
+        if (!startsWith(word)) fail("an unknown word")
         at += word.length
         return value
     }
 
     private fun next(): Char {
         skipSpace()
-        return if (at < text.length) text[at] else fail("an early end")
+        return if (at < text.size) text[at] else fail("an early end")
     }
 
     private fun skipSpace() {
-        while (at < text.length && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) at++
+        while (at < text.size && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) at++
     }
 
+    private fun between(from: Int, until: Int) = String(text, from, until - from)
+
+    private fun startsWith(word: String): Boolean = at + word.length <= text.size && word.indices.all { text[at + it] == word[it] }
+
     private fun refuseConstant(): Nothing {
-        val constant = text.substring(at).takeWhile { it.isLetter() || it == '-' }.take(9)
+        val constant = between(at, minOf(at + 9, text.size)).takeWhile { it.isLetter() || it == '-' }
         throw CheckException(where, got = constant, expected = "finite numbers only")
     }
 
@@ -167,7 +170,7 @@ internal class StrictJson private constructor(private val text: String, private 
         /** The value of a text in UTF-8; [where] is what an error calls it. */
         fun parse(bytes: ByteArray, where: String): Any? {
             val text = try {
-                Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
+                Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString().toCharArray()
             } catch (error: CharacterCodingException) {
                 throw CheckException("$where is not JSON", got = "bytes that are not UTF-8", cause = error)
             }

@@ -21,7 +21,6 @@ internal class FileBytes(file: File) : Bytes {
     private val opened = RandomAccessFile(file, "r")
     override val length: Long = opened.length()
 
-    @Synchronized
     override fun read(offset: Long, count: Int): ByteArray = try {
         opened.seek(offset)
         ByteArray(count).also(opened::readFully)

@@ -17,6 +17,7 @@ public enum class NumberType(internal val bytes: Int) {
 public class Tensor private constructor(
     /** Lengths of the axes, the last one innermost. */
     public val shape: LongArray,
+    /** What its numbers are. */
     public val type: NumberType,
     private val floats: FloatArray?,
     private val bytes: ByteArray?,
@@ -72,6 +73,13 @@ public interface Session : AutoCloseable {
 public interface Engine {
     /** The format of its artefacts in a manifest: `onnx`, `litert`. */
     public val format: String
+
+    /**
+     * Loads what it needs itself, its native library for instance; called while the bundle is still being read.
+     *
+     * @throws voxtoon.InputException when it is not there.
+     */
+    public fun prepare(): Unit = Unit
 
     /**
      * Makes a session of the bytes of an artefact; several threads may ask at once.

@@ -8,6 +8,7 @@ import voxtoon.bundle.FrontEndSpec
 
 /** Takes frames as they become complete; the array is the caller's and changes after the call. */
 public fun interface FrameSink {
+    /** The next frame. */
     public fun take(frame: FloatArray)
 }
 

@@ -1,5 +1,7 @@
 package voxtoon.voice
 
+import kotlin.math.ceil
+import kotlin.math.floor
 import kotlin.math.log10
 import kotlin.math.pow
 import voxtoon.InputException
@@ -27,16 +29,17 @@ internal class MelBands(bins: Int, lowHz: Double, highHz: Double, sampleRateHz: 
 
     init {
         val edges = melEdges(bins, lowHz, highHz).map(::melToHz)
+        val binHz = sampleRateHz.toDouble() / fftSamples
         weights = Array(bins) { band ->
             val (low, peak, high) = edges.subList(band, band + 3)
-            val weight = DoubleArray(fftSamples / 2 + 1) { bin ->
-                val hz = bin * (sampleRateHz.toDouble() / fftSamples)
+            val first = floor(low / binHz).toInt() + 1
+            val weight = DoubleArray(ceil(high / binHz).toInt() - first) { k ->
+                val hz = (first + k) * binHz
                 maxOf(0.0, minOf((hz - low) / (peak - low), (high - hz) / (high - peak)))
             }
-            val first = weight.indexOfFirst { it > 0 }
-            if (first < 0) throw InputException("mel band $band of $bins holds no spectral bin", hint = "ask for fewer mel bins or a longer FFT")
+            if (weight.none { it > 0 }) throw InputException("mel band $band of $bins holds no spectral bin", hint = "ask for fewer mel bins or a longer FFT")
             start[band] = first
-            weight.copyOfRange(first, weight.indexOfLast { it > 0 } + 1)
+            weight
         }
     }
 

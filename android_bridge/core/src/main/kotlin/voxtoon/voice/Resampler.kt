@@ -9,6 +9,7 @@ import voxtoon.InputException
 
 /** Takes samples as they become complete; the array is the caller's and changes after the call. */
 public fun interface SampleSink {
+    /** The next samples: [length] of the array's, from [offset] on. */
     public fun take(samples: FloatArray, offset: Int, length: Int)
 }
 

@@ -5,6 +5,7 @@ import voxtoon.engine.Tensor
 
 /** Takes the probability of speech in each window of 512 samples. */
 public fun interface ProbabilitySink {
+    /** The probability of the next window. */
     public fun take(probability: Float)
 }
 
@@ -46,6 +47,7 @@ public class SpeechDetector(private val session: Session) {
     }
 
     public companion object {
+        /** New samples of each window. */
         public const val WINDOW_SAMPLES: Int = 512
         internal const val CONTEXT_SAMPLES = 64
         private val MEMORY_SHAPE = longArrayOf(2, 1, 128)

@@ -61,10 +61,33 @@ private fun typicalPower(samples: FloatArray): DoubleArray {
 }
 
 /** The value at [QUANTILE], between two neighbours by a straight line. */
-private fun quantile(values: DoubleArray): Double {
-    values.sort()
+internal fun quantile(values: DoubleArray): Double {
     val place = QUANTILE * (values.size - 1)
     val below = floor(place).toInt()
-    val above = minOf(below + 1, values.size - 1)
-    return values[below] + (values[above] - values[below]) * (place - below)
+    val value = select(values, below)
+    var next = if (below + 1 < values.size) values[below + 1] else value
+    for (i in below + 1 until values.size) next = minOf(next, values[i])
+    return value + (next - value) * (place - below)
+}
+
+/** The [rank]-th smallest, put into its place: none before it is larger, none after it smaller (Hoare's selection). */
+private fun select(values: DoubleArray, rank: Int): Double {
+    var first = 0
+    var last = values.size - 1
+    while (first < last) {
+        val pivot = values[(first + last) ushr 1]
+        var low = first
+        var high = last
+        while (low <= high) {
+            while (values[low] < pivot) low++
+            while (values[high] > pivot) high--
+            if (low <= high) {
+                val swapped = values[low]
+                values[low++] = values[high]
+                values[high--] = swapped
+            }
+        }
+        if (rank <= high) last = high else if (rank >= low) first = low else break
+    }
+    return values[rank]
 }

@@ -5,7 +5,6 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
@@ -25,8 +24,7 @@ class UpdatesTest {
     fun `the flow ends with the last face of the call`() = runBlocking {
         CallerAvatar.load(ModelSource.file(File(System.getProperty("voxtoon.bundle")))).use { avatars ->
             val call = avatars.newRecording("flow", PcmFormat(16_000))
-            val all = async(Dispatchers.Default) { call.updates().toList() }
-            delay(100) // so that it is collected from the start
+            val all = async(Dispatchers.Unconfined) { call.updates().toList() } // collected from here on
             call.push(pcm, pcm.size)
             val last = call.finish()
             assertTrue(all.await().isNotEmpty())

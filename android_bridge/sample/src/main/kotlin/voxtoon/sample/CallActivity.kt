@@ -1,10 +1,7 @@
 package voxtoon.sample
 
 import android.app.Activity
-import android.app.NotificationManager
-import android.app.PendingIntent
 import android.content.Intent
-import android.graphics.drawable.Icon
 import android.os.Bundle
 import android.view.Gravity
 import android.widget.LinearLayout
@@ -13,11 +10,11 @@ import voxtoon.AvatarUpdate
 import voxtoon.CallState
 import voxtoon.PcmFormat
 import voxtoon.VoiceStream
-import voxtoon.android.CallNotification
 import voxtoon.android.RemoteAudio
 
 /**
- * A VoIP call's screen: the avatar takes shape as the caller speaks, here and in the notification.
+ * A VoIP call's screen: the avatar takes shape as the caller speaks, here and in the notification. Unless the user has
+ * agreed in the settings, nobody is heard and the avatar stays neutral.
  *
  * Whoever makes the call gives [audio]`::onData` to the remote audio track: `track.addSink(activity.audio!!::onData)` with
  * WebRTC. The sample has no calls of its own.
@@ -25,6 +22,7 @@ import voxtoon.android.RemoteAudio
 class CallActivity : Activity() {
     private lateinit var view: AvatarView
     private lateinit var status: TextView
+    private val caller: String get() = intent.getStringExtra(CALLER).orEmpty()
     private var call: VoiceStream? = null
 
     /** What the remote audio track is given. */
@@ -50,15 +48,23 @@ class CallActivity : Activity() {
                 addView(cartoon)
             },
         )
+        CallService.begin(this, caller)
         val application = application as SampleApplication
+        if (!application.drawsCallers) return
         application.inBackground {
-            val opened = application.avatars.get().newCall(intent.getStringExtra(CALLER).orEmpty(), PcmFormat())
+            val opened = application.avatars.get().newCall(caller, PcmFormat())
             runOnUiThread { listen(opened) }
         }
     }
 
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        if (intent.action == HANG_UP) finish()
+    }
+
     override fun onDestroy() {
         call?.close()
+        CallService.end(this)
         super.onDestroy()
     }
 
@@ -78,14 +84,12 @@ class CallActivity : Activity() {
                 CallState.STABLE -> R.string.settled
             },
         )
-        val open = PendingIntent.getActivity(this, 0, Intent(this, CallActivity::class.java), PendingIntent.FLAG_IMMUTABLE)
-        val notification = CallNotification(this, SampleApplication.CALLS, Icon.createWithResource(this, android.R.drawable.sym_call_incoming))
-            .ongoing(intent.getStringExtra(CALLER).orEmpty(), update.drawing, hangUp = open)
-        getSystemService(NotificationManager::class.java)?.notify(CALL, notification)
+        (application as SampleApplication).lastAvatar = update.drawing
+        CallService.show(this, caller, update.parameters)
     }
 
     companion object {
         const val CALLER = "caller"
-        private const val CALL = 1
+        const val HANG_UP = "voxtoon.sample.HANG_UP"
     }
 }

@@ -11,6 +11,7 @@ import voxtoon.CallerAvatar
 import voxtoon.Options
 import voxtoon.android.NeedsApi
 import voxtoon.android.Voxtoon
+import voxtoon.avatar.Drawing
 import voxtoon.avatar.Hair
 import voxtoon.avatar.Style
 
@@ -21,6 +22,13 @@ class SampleApplication : Application() {
     /** The loaded model; waiting for it is not for the main thread. */
     lateinit var avatars: Future<CallerAvatar>
         private set
+
+    /** Whether the user has agreed that callers are heard and drawn. */
+    val drawsCallers: Boolean get() = settings().getBoolean(SettingsActivity.DRAW_CALLERS, false)
+
+    /** What was drawn last, to be made a contact's photo; kept in memory alone. */
+    @Volatile
+    var lastAvatar: Drawing? = null
 
     override fun onCreate() {
         super.onCreate()
@@ -34,9 +42,11 @@ class SampleApplication : Application() {
     }
 
     private fun style(): Style {
-        val isNeutral = getSharedPreferences(SettingsActivity.SETTINGS, MODE_PRIVATE).getBoolean(SettingsActivity.NEUTRAL_HAIR, false)
+        val isNeutral = settings().getBoolean(SettingsActivity.NEUTRAL_HAIR, false)
         return Style(hair = if (isNeutral) Hair.NEUTRAL else Hair.RECONSTRUCTED)
     }
+
+    private fun settings() = getSharedPreferences(SettingsActivity.SETTINGS, MODE_PRIVATE)
 
     @NeedsApi(26)
     private fun makeChannel() {

@@ -20,6 +20,7 @@ class VoicemailActivity : Activity() {
         application.inBackground {
             try {
                 val update = Voicemail.hear(this, shared, application.avatars.get())
+                application.lastAvatar = update?.drawing
                 runOnUiThread { if (update == null) say(getString(R.string.no_voice)) else view.show(update) }
             } catch (error: VoxtoonException) {
                 runOnUiThread { say(error.message.orEmpty()) }
