@@ -42,7 +42,7 @@ def part(network):
 @pytest.fixture(scope="module")
 def packages(network, part):
     """Precision to the files of the step's package."""
-    return STATEFUL.lower(StepNetwork(network, part).eval(), part, PRECISIONS)
+    return STATEFUL.lower(StepNetwork(network, part, channel_first=True).eval(), part, PRECISIONS)
 
 
 def session(packages, precision):
@@ -108,7 +108,7 @@ def test_a_package_shows_frames_and_outputs_and_keeps_states_of_the_declared_nam
 
 def test_in_float16_a_state_inside_gives_what_a_state_outside_gives(network, part, packages):
     outside, frames = format_named("coreml"), frames_for(network.spec, 200)[0].numpy()
-    files = outside.lower(StepNetwork(network, part).eval(), part, ["fp16"])["fp16"]
+    files = outside.lower(StepNetwork(network, part, channel_first=True).eval(), part, ["fp16"])["fp16"]
     steps = (
         session(packages, "fp16"),
         ENGINES[outside.engine].load(files, precision="fp16", threads=None),

@@ -115,6 +115,20 @@ def test_what_comes_before_the_recording_makes_no_difference(network):
     torch.testing.assert_close(torch.cat(outputs, dim=1), expected, rtol=0, atol=1e-4)
 
 
+def test_the_order_in_which_state_is_joined_makes_no_difference(network):
+    part, frames = step_part(network.spec), frames_for(network.spec, 64)
+    (_, *state), outputs = StepNetwork(network, part).first_inputs(), []
+    rng = torch.Generator().manual_seed(0)
+    state = [item + torch.rand(item.shape, generator=rng) for item in state]
+    for channel_first in (False, True):
+        step = StepNetwork(network, part, channel_first=channel_first).eval()
+        with torch.inference_mode():
+            outputs.append(step(frames, *state))
+
+    for last, first in zip(*outputs, strict=True):
+        torch.testing.assert_close(last, first, rtol=0, atol=1e-5 * max(1.0, float(first.abs().max())))
+
+
 def test_the_position_stops_where_it_no_longer_matters(network):
     step = StepNetwork(network, step_part(network.spec)).eval()
     frames, *state = step.first_inputs()

@@ -13,7 +13,7 @@ from voxtoon_quantize.rewrites import rewrite
 NORM = ["bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"]
 
 
-def step(*, masked=False, kept=True):
+def step(*, masked=False, kept=True, channel_last=False):
     """A batch norm whose last two frames a convolution over three keeps for the next call."""
     rng = np.random.default_rng(0)
     tensors = {
@@ -25,15 +25,25 @@ def step(*, masked=False, kept=True):
         "conv.bias": rng.normal(size=3),
         "mask": np.full((1, 1, 1, 1), 1.0),
     }
-    indices = {"start": [4 if kept else 0], "end": [6 if kept else 2], "axis": [2]}
+    time = 1 if channel_last else 2
+    indices = {"start": [4 if kept else 0], "end": [6 if kept else 2], "axis": [time]}
+    new = "new" if masked else "n"
+    turned = {"n_last": (new, [0, 2, 3, 1]), "all_first": ("all", [0, 3, 1, 2])} if channel_last else {}
+    turn = {
+        name: helper.make_node("Transpose", [source], [name], perm=perm)
+        for name, (source, perm) in turned.items()
+    }
     nodes = [
         helper.make_node("BatchNormalization", ["x", *NORM], ["n"], epsilon=1e-5),
         *([helper.make_node("Mul", ["n", "mask"], ["new"])] if masked else []),
-        helper.make_node("Concat", ["state", "new" if masked else "n"], ["all"], axis=2),
+        *([turn["n_last"]] if turn else []),
+        helper.make_node("Concat", ["state", "n_last" if turn else new], ["all"], axis=time),
         helper.make_node("Slice", ["all" if kept else "state", "start", "end", "axis"], ["next_state"]),
-        helper.make_node("Conv", ["all", "conv.weight", "conv.bias"], ["y"]),
+        *([turn["all_first"]] if turn else []),
+        helper.make_node("Conv", ["all_first" if turn else "all", "conv.weight", "conv.bias"], ["y"]),
     ]
-    shapes = {"x": [1, 2, 4, 5], "state": [1, 2, 2, 5], "y": [1, 3, 4, 5], "next_state": [1, 2, 2, 5]}
+    state = [1, 2, 5, 2] if channel_last else [1, 2, 2, 5]
+    shapes = {"x": [1, 2, 4, 5], "state": state, "y": [1, 3, 4, 5], "next_state": state}
     edges = {
         name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
     }
@@ -55,7 +65,8 @@ def step(*, masked=False, kept=True):
 def called(model, pieces):
     """The outputs of one call after another."""
     session = load(model.SerializeToString(), precision="fp32", threads=1)
-    state, outputs = np.zeros((1, 2, 2, 5), np.float32), []
+    shape = [axis.dim_value for axis in model.graph.input[1].type.tensor_type.shape.dim]
+    state, outputs = np.zeros(shape, np.float32), []
     for piece in pieces:
         made = session.run({"x": piece, "state": state})
         state = made["next_state"]
@@ -73,21 +84,32 @@ def test_a_state_is_what_comes_before_what_is_new_and_is_kept_from_it():
     assert [node.op_type for node in graph.nodes if is_kept(graph, node)] == ["Slice"]
 
 
+def test_a_state_is_found_where_its_channels_come_last():
+    found = continued(Graph(step(channel_last=True)), "all_first")
+
+    assert (found.name, found.output, found.made, found.read) == ("state", "all", ("n",), ("all_first",))
+    assert set(found.tensors) == {"state", "n", "n_last", "all", "all_first", "next_state"}
+
+
 def test_what_is_joined_and_not_kept_is_no_state():
     assert continued(Graph(step(kept=False)), "all") is None
 
 
-def test_a_norm_goes_across_a_state_and_the_outputs_after_its_beginning_are_the_same():
+@pytest.mark.parametrize("channel_last", [False, True])
+def test_a_norm_goes_across_a_state_and_the_outputs_after_its_beginning_are_the_same(channel_last):
     rng = np.random.default_rng(1)
     pieces = rng.normal(size=(3, 1, 2, 4, 5)).astype(np.float32)
-    model, changed = rewrite(step())
+    float_step = step(channel_last=channel_last)
+    model, changed = rewrite(float_step)
 
     assert changed["fold_batch_norm"] == ["conv"]
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
-    before, after = (called(found, pieces)[:, :, 2:] for found in (step(), model))
+    before, after = (called(found, pieces)[:, :, 2:] for found in (float_step, model))
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * np.abs(before).max())
 
 
-@pytest.mark.parametrize("changes", [{"masked": True}, {"kept": False}])
+@pytest.mark.parametrize(
+    "changes", [{"masked": True}, {"kept": False}, {"masked": True, "channel_last": True}]
+)
 def test_a_norm_stays_where_the_beginning_is_seen_or_nothing_is_kept(changes):
     assert rewrite(step(**changes))[1]["fold_batch_norm"] == []

@@ -103,6 +103,9 @@ class Format:
         ``(content, inputs)`` to every value that is computed on the way, in order, maps channel first as the
         parts are inside: to find where an artefact that fails leaves the way of its module. None where the
         format cannot be looked into.
+    channel_first
+        Whether its runtime computes on maps as they come, channel first: a step then turns the few frames of
+        its state around, and otherwise the whole maps, which costs nothing where maps are in another order.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Format:
     label: Callable[[Any, About], Content] | None = None
     operators: Callable[[Any], Mapping[str, int]] | None = None
     intermediates: Intermediates | None = None
+    channel_first: bool = False
 
     def labelled(self, content: Content, about: About) -> Content:
         """Return a content that says what it is, where the format has a place for that."""

@@ -294,4 +294,5 @@ FORMAT: Final = Format(
     label=label,
     operators=operators,
     intermediates=intermediates,
+    channel_first=True,
 )

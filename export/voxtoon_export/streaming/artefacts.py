@@ -59,7 +59,8 @@ class StreamedEncoder:
         from .rings import head_network
         from .step import StepNetwork
 
-        step = file_format.lower(StepNetwork(self.network, self.step).eval(), self.step, precisions)
+        network = StepNetwork(self.network, self.step, channel_first=file_format.channel_first)
+        step = file_format.lower(network.eval(), self.step, precisions)
         head = file_format.lower(head_network(self.network), self.head, precisions)
         for precision in precisions:
             yield precision, step[precision], head[precision]

@@ -20,11 +20,15 @@ class StepNetwork(nn.Module):
         The encoder with its weights.
     spec
         The step, kept as ``spec``.
+    channel_first
+        Whether state and new frames are joined in the order of the layers, otherwise in that of the edges:
+        there both are whole blocks of memory, and so are the frames that are kept of them; an engine whose
+        kernels have an order of their own, as onnxruntime's have, leaves and enters it at no more cost.
     """
 
-    def __init__(self, network: Network, spec: StepPart) -> None:
+    def __init__(self, network: Network, spec: StepPart, *, channel_first: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self._channel_first = spec, channel_first
         layers = trunk_layers(network)
         self._names = tuple(layers)
         for name, layer in layers.items():  # so that in an artefact too a layer has its declared name
@@ -49,12 +53,20 @@ class StepNetwork(nn.Module):
             if row.masked:
                 value = value * self._masks[str(number)](position).view(1, 1, -1, 1)
             if row.state_frames:
-                value = torch.cat([next(kept).permute(0, 3, 1, 2), value], dim=2)
-                following.append(value[:, :, row.frames :].permute(0, 2, 3, 1))
+                value, successor = self._joined(next(kept), value, row)
+                following.append(successor)
             value = self.get_submodule(name)(value[:, :, : _used(row)])
         position_after = torch.clamp(position + 1, max=float(self.spec.plan.settled_calls))
         valid = self._valid(position).view(1, -1)
         return value.permute(0, 2, 3, 1), valid, position_after, *following
+
+    def _joined(self, state: Tensor, value: Tensor, row: StepRow) -> tuple[Tensor, Tensor]:
+        """Return what a layer sees, channel first, and the state that follows, channel last."""
+        if self._channel_first:
+            seen = torch.cat([state.permute(0, 3, 1, 2), value], dim=2)
+            return seen, seen[:, :, row.frames :].permute(0, 2, 3, 1)
+        seen = torch.cat([state, value.permute(0, 2, 3, 1)], dim=1)
+        return seen.permute(0, 3, 1, 2), seen[:, row.frames :]
 
 
 class _Mask(nn.Module):

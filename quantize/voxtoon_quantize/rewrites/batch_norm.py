@@ -3,9 +3,10 @@
 ``W * (alpha x + beta) = (W alpha) * x + sum(W) beta``: exact, negative scales included, where the convolution
 has no padding. Where it pads with zeros, the zeros stand for ``-beta / alpha`` of the folded map: there the
 map is shifted by ``beta / alpha`` first, so that zero is right again, and the multiplication alone is saved.
-Between both there may be a flattening, a max pool where no scale is negative, and the state of a stream: it
-then holds the map as it is before the norm. No output that counts sees what it holds at the start: where
-padding is seen a mask stands between (`voxtoon_export.streaming.plan.StepRow.masked`).
+Between both there may be a flattening, a max pool where no scale is negative, other orders of the axes, and
+the state of a stream: it then holds the map as it is before the norm. No output that counts sees what it
+holds at the start: where padding is seen a mask stands between
+(`voxtoon_export.streaming.plan.StepRow.masked`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import onnx
 
 Floats = NDArray[np.float64]
+_CHANNEL: Final = 1
+"""The axis of the channel wherever a layer reads a map."""
 
 
 def apply(graph: Graph) -> list[str]:
@@ -51,11 +54,17 @@ def _scale_and_shift(graph: Graph, norm: onnx.NodeProto) -> tuple[Floats, Floats
 
 def _target(graph: Graph, name: str, *, pooled: bool) -> onnx.NodeProto | None:
     """The layer that reads a tensor, through nothing that a scale and a shift per channel do not pass."""
+    channel = _CHANNEL
     while (node := _reader(graph, name)) is not None:
-        if node.op_type in ("Conv", "Gemm"):
+        kind = node.op_type
+        of_time = kind == "Slice" or is_continued_state(graph, node)
+        if kind == "Transpose":
+            channel = list(attribute(node, "perm")).index(channel)
+        elif channel != _CHANNEL and not of_time:
+            return None
+        elif kind in ("Conv", "Gemm"):
             return node if node.input[0] == name and layer_name(graph, node) is not None else None
-        passes = node.op_type in ("Reshape", "Flatten", "Slice") or is_continued_state(graph, node)
-        if not passes and not (node.op_type == "MaxPool" and pooled):
+        elif not (of_time or kind in ("Reshape", "Flatten") or (kind == "MaxPool" and pooled)):
             return None
         name = node.output[0]
     return None
