@@ -98,14 +98,14 @@ def _call(name: str, item: Measured) -> tuple[str, ...]:
 
 def promises(name: str, item: Measured) -> Iterator[tuple[str, str, str, str]]:
     """What is promised of an encoder, the limit, what was found, and whether that is met."""
-    for what, found in (("multiplications", item.counted), *item.costs.items()):
-        if what != INTEGERS:  # held against float32 it would be another promise
-            yield _promise(
-                f"`{name}`: six seconds again / an update, {what}", found.ratio, at_least=_LEAST_RATIO
-            )
     growth = item.minutes_s[-1] / item.minutes_s[0] - 1
     yield _promise(f"`{name}`: growth from the first minute to the last", growth, at_most=_MOST_GROWTH)
-    for way, limit in _MOST_REAL_TIME.items() if name == FULL_SIZE else ():
+    if name != FULL_SIZE:
+        return
+    of_float = {way: found for way, found in item.costs.items() if way != INTEGERS}
+    for what, found in {"multiplications": item.counted, **of_float}.items():
+        yield _promise(f"`{name}`: six seconds again / an update, {what}", found.ratio, at_least=_LEAST_RATIO)
+    for way, limit in _MOST_REAL_TIME.items():
         yield _promise(f"`{name}`: real-time factor, {way}", item.costs[way].per_second, at_most=limit)
 
 
