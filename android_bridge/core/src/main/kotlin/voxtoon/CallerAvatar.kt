@@ -139,20 +139,17 @@ public class CallerAvatar private constructor(private val pipeline: Pipeline, pr
         @JvmStatic
         @JvmOverloads
         public fun load(model: ModelSource, options: Options = Options()): CallerAvatar {
-            val prepared = Meanwhile {
-                options.engine.prepare()
-                Drawing(AvatarParameters.NEUTRAL).shapes // reads the template
-            }
+            val prepared = Meanwhile { options.engine.prepare() }
+            Meanwhile { Drawing(AvatarParameters.NEUTRAL).shapes } // reads the template; who draws first waits for that
             val bundle = model.open()
             val pipeline = try {
-                prepared.get()
                 Pipeline(bundle, options.engine, options.threads)
             } catch (error: Throwable) {
                 bundle.close()
                 throw error
             }
             try {
-                pipeline.loadAll()
+                pipeline.loadAll(prepared::get)
             } catch (error: Throwable) {
                 pipeline.close()
                 throw error

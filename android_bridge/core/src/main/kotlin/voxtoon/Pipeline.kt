@@ -33,7 +33,7 @@ private val PRECISIONS = listOf("int8", "fp32", "fp16")
 /**
  * A bundle's way from a voice to a face, on one engine. Sessions are loaded when they are first needed and kept.
  *
- * Safe for use by one thread at a time, but for [session]; [CallerAvatar] is what applications use.
+ * Safe for use by one thread at a time; [CallerAvatar] is what applications use.
  *
  * @throws InputException when the bundle's front end, warp or domain is of a kind that this version does not know, or it
  *   has no part that finds speech.
@@ -60,11 +60,22 @@ internal class Pipeline(private val bundle: Bundle, private val engine: Engine, 
     /** A part of the bundle, ready to run. */
     fun session(part: String): Session = sessions.getOrPut(part) { engine.load(bundle.read(artefact(part).file), threads) }
 
-    /** Reads and loads everything that a call needs, so that the first one does not wait for it: two parts at a time. */
-    fun loadAll() {
+    /**
+     * Reads and loads everything that a call needs, so that the first one does not wait for it: two parts at a time.
+     *
+     * @param ready waits until the engine is prepared; a part is read before.
+     */
+    fun loadAll(ready: () -> Unit) {
         val encoder = streaming?.let { listOf(it.step, it.head) } ?: listOf("encoder")
         val left = ConcurrentLinkedQueue(listOf(speech.part, "decoder") + encoder)
-        val load = { while (true) session(left.poll() ?: break) }
+        val load = {
+            while (true) {
+                val part = left.poll() ?: break
+                val model = bundle.read(artefact(part).file)
+                ready()
+                sessions[part] = engine.load(model, threads)
+            }
+        }
         val other = Meanwhile(load)
         try {
             load()

@@ -39,7 +39,7 @@ internal class Node private constructor(private val value: Any?, private val par
     fun optional(name: String): Node? = if (name in map()) field(name) else null
 
     /** A field that may be absent, or null. */
-    fun <T> nullable(name: String, read: (Node) -> T): T? = optional(name)?.takeUnless { it.isNull }?.let(read)
+    inline fun <T> nullable(name: String, read: (Node) -> T): T? = optional(name)?.takeUnless { it.isNull }?.let { read(it) }
 
     fun text(): String = value as? String ?: refuse(expected = "text")
 
@@ -91,11 +91,17 @@ internal class Node private constructor(private val value: Any?, private val par
     }
 
     /** The items of an object by name; each name is checked by [readName]. */
-    fun <T> items(count: IntRange = 0..MOST_ITEMS, readName: (Node) -> String = Node::text, read: (Node) -> T): Map<String, T> {
-        val map = map()
-        if (map.size !in count) refuse(expected = "${count.first} to ${count.last} items")
-        return map.entries.associate { (name, item) -> readName(Node(name, this, Place.NAME, name, 0)) to read(Node(item, this, Place.MAP, name, 0)) }
-    }
+    inline fun <T> items(count: IntRange = 0..MOST_ITEMS, readName: (Node) -> String = Node::text, read: (Node) -> T): Map<String, T> =
+        names(count).associate { name -> readName(nameOf(name)) to read(item(name)) }
+
+    /** The names in an object of so many items. */
+    fun names(count: IntRange): Set<String> = names().also { if (it.size !in count) refuse(expected = "${count.first} to ${count.last} items") }
+
+    /** A name in an object, to be read like a value. */
+    fun nameOf(name: String) = Node(name, this, Place.NAME, name, 0)
+
+    /** An item of an object. */
+    fun item(name: String) = Node(map()[name], this, Place.MAP, name, 0)
 
     fun refuse(got: String = describe(), expected: String): Nothing =
         throw CheckException(where, got = got, expected = expected, hint = "export the bundle again")
@@ -112,13 +118,13 @@ internal class Node private constructor(private val value: Any?, private val par
         else -> value.toString()
     }
 
-    private companion object {
+    companion object {
         const val MOST_ITEMS = 1 shl 20
-        const val LONGEST_NAME = 64
-        const val SHA256_DIGITS = 64
+        private const val LONGEST_NAME = 64
+        private const val SHA256_DIGITS = 64
 
-        fun isOfName(c: Char): Boolean = c in 'a'..'z' || c in '0'..'9' || c == '_' || c == '.' || c == '-'
+        private fun isOfName(c: Char): Boolean = c in 'a'..'z' || c in '0'..'9' || c == '_' || c == '.' || c == '-'
 
-        fun isHexadecimal(c: Char): Boolean = c in '0'..'9' || c in 'a'..'f'
+        private fun isHexadecimal(c: Char): Boolean = c in '0'..'9' || c in 'a'..'f'
     }
 }
