@@ -2,7 +2,9 @@
 
 Where one follows an activation, as in Speech2Face, converters leave it as up to four passes over the map. It
 goes forward into the next convolution if that has no padding (zeros put there would have to be changed too)
-or fully connected layer; a maximum on the way is no obstacle to factors above 0, nor is a mean.
+or fully connected layer; a maximum on the way is no obstacle to factors above 0, nor is a mean, nor the
+state of a step, which then holds what the norm would have taken: no output that counts sees what it is at
+the start (`streaming.plan.StepRow.masked`).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from .chains import Place, chains
 from .layers import BatchNorm, Conv2d, ConvTranspose2d, Flatten, Linear, MaxPool, TimeMean
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .network import Layered
 
 
 class FactorAndOffset(nn.Module):
@@ -48,7 +50,7 @@ class FactorAndOffset(nn.Module):
         return value * self.factor + self.offset
 
 
-def with_folded_batch_norms(network: Network) -> Network:
+def with_folded_batch_norms(network: Layered) -> Layered:
     """Return a copy of a part in which every batch norm is folded that can be; the others stay.
 
     It is in eval mode and only for lowering: its tensors are no longer those of a checkpoint.
@@ -59,7 +61,7 @@ def with_folded_batch_norms(network: Network) -> Network:
     return folded.eval()
 
 
-def fold_batch_norms(network: Network, chain: Sequence[Place], *, keep: bool = False) -> None:
+def fold_batch_norms(network: Layered, chain: Sequence[Place], *, keep: bool = False) -> None:
     """Fold every batch norm of a chain, in place.
 
     Parameters
@@ -99,7 +101,7 @@ class _Affine:
         factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
         return cls(factor, norm.bias.detach().double() - norm.running_mean.double() * factor)
 
-    def fold_back(self, network: Network, before: Sequence[Place]) -> bool:
+    def fold_back(self, network: Layered, before: Sequence[Place]) -> bool:
         """Fold it into the layer whose output it takes; False where that has no weights."""
         if not before or before[-1].kind not in (Conv2d, ConvTranspose2d, Linear):
             return False
@@ -112,7 +114,7 @@ class _Affine:
         module.weight, module.bias = nn.Parameter(weight.float()), nn.Parameter(bias.float())
         return True
 
-    def fold_forward(self, network: Network, after: Sequence[Place]) -> bool:
+    def fold_forward(self, network: Layered, after: Sequence[Place]) -> bool:
         """Fold it into the next layer with weights; False where what is between or padding forbids it."""
         factor, offset = self.factor, self.offset
         for place in after:

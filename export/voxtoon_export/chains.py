@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .layers import Layer
-    from .network import Network
+    from .network import Layered
     from .parts import Step
 
 
@@ -25,10 +25,10 @@ class Place:
         return type(self.step.layer)
 
 
-def chains(network: Network) -> Iterator[Sequence[Place]]:
+def chains(network: Layered) -> Iterator[Sequence[Place]]:
     """Yield the trunk, then each branch: layers each of which feeds the next and nothing else."""
-    names = [name for name, _ in network.named_children()]
-    places = [Place(*item) for item in zip(names, network.spec.steps(), strict=True)]
-    for layers in (network.spec.trunk, *(branch.layers for branch in network.spec.branches)):
+    declared = network.layered
+    places = [Place(*item) for item in zip(network.layer_names, declared.steps(), strict=False)]
+    for layers in (declared.trunk, *(branch.layers for branch in declared.branches)):
         yield places[: len(layers)]
         places = places[len(layers) :]

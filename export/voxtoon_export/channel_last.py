@@ -24,10 +24,10 @@ from .polyphase import PolyphaseConvTranspose2d, has_phases
 
 if TYPE_CHECKING:
     from .layers import Shape
-    from .network import Network
+    from .network import Layered
 
 
-def channel_last(network: Network) -> Network:
+def channel_last(network: Layered) -> Layered:
     """Return a copy of a part that computes the same without turning maps around.
 
     Parameters
@@ -37,7 +37,7 @@ def channel_last(network: Network) -> Network:
 
     Returns
     -------
-    Network
+    Layered
         In eval mode and only for lowering: its tensors are no longer those of a checkpoint.
     """
     rewritten = copy.deepcopy(network)
@@ -76,7 +76,7 @@ class _UnflattenChannelLast(nn.Module):
         return value.reshape(-1, *self._shape).permute(0, 3, 1, 2)
 
 
-def _flatten(network: Network, place: Place, following: Sequence[Place]) -> None:
+def _flatten(network: Layered, place: Place, following: Sequence[Place]) -> None:
     near = _up_to_linear(following)
     if not near:
         return  # the vector is an output, or goes where its order matters
@@ -88,7 +88,7 @@ def _flatten(network: Network, place: Place, following: Sequence[Place]) -> None
     linear.weight.data = linear.weight.data[:, order]
 
 
-def _unflatten(network: Network, place: Place, preceding: Sequence[Place]) -> None:
+def _unflatten(network: Layered, place: Place, preceding: Sequence[Place]) -> None:
     near = _up_to_linear(preceding)
     if not near:
         return
@@ -97,7 +97,7 @@ def _unflatten(network: Network, place: Place, preceding: Sequence[Place]) -> No
         _reorder(getattr(network, other.name), _channel_last_order(place.step.output_shape))
 
 
-def _transposed_convolution(network: Network, place: Place, following: Sequence[Place]) -> None:
+def _transposed_convolution(network: Layered, place: Place, following: Sequence[Place]) -> None:
     original = getattr(network, place.name)
     if not has_phases(original):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,7 +29,22 @@ def build(spec: PartSpec) -> Network:
     return Network(spec)
 
 
-class Network(nn.Module):
+class Layered(nn.Module):
+    """A module of declared layers, for what rewrites these.
+
+    Attributes
+    ----------
+    layered
+        Their declaration.
+    layer_names
+        What its children are called that compute them, in order: all of them, or the first.
+    """
+
+    layered: PartSpec
+    layer_names: Sequence[str]
+
+
+class Network(Layered):
     """A part: takes its input, and returns its output, or a tuple of its outputs in declared order.
 
     Parameters
@@ -40,13 +55,14 @@ class Network(nn.Module):
 
     def __init__(self, spec: PartSpec) -> None:
         super().__init__()
-        self.spec = spec
-        names = []
+        self.spec = self.layered = spec
+        names: list[str] = []
         for position, step in enumerate(spec.steps()):
             layer = step.layer
             kind = type(layer).__name__.lower()
             names.append(layer.name if isinstance(layer, Named) else f"{kind}_{position}")
             self.add_module(names[-1], _MODULES[type(layer)](layer, step.input_shape))
+        self.layer_names = names
         self._trunk = names[: len(spec.trunk)]
         rest = iter(names[len(spec.trunk) :])
         self._branches = [[next(rest) for _ in branch.layers] for branch in spec.branches]

@@ -53,8 +53,7 @@ class Made:
 def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPart]:
     """Return the parts of a bundle that can be quantized: what makes a face of frames.
 
-    Not the speech detector; the parts that are the encoder on a stream where the format can keep state in
-    integers; and no encoder that these stand for.
+    Not the speech detector, and no encoder that step and head stand for.
 
     Raises
     ------
@@ -62,10 +61,7 @@ def float_parts(bundle: Bundle, quantized: QuantizedFormat) -> dict[str, FloatPa
         One of them has no float32 artefact of the format.
     """
     others = _speech_parts(bundle.manifest)
-    streamed = _streaming_parts(bundle.manifest)
-    if quantized.states is None:
-        others |= streamed
-    elif streamed and not bundle.manifest.artefacts_of(ENCODER):
+    if _streaming_parts(bundle.manifest) and not bundle.manifest.artefacts_of(ENCODER):
         others.add(ENCODER)
     takes_folders = ENGINES[format_named(quantized.name).engine].takes_folders
     found = {}
@@ -165,7 +161,7 @@ def _entry(described: manifest.Manifest, made: Made) -> manifest.Artefact:
         recipe=made.recipe.to_text(),
         parity=made.parity,
         quality={name: round(value, 6) for name, value in report.figures.items() if name != OF_MACHINE},
-        states=file_format.state_grids(made.content),
+        states=file_format.states(made.content),
     )
 
 

@@ -6,22 +6,24 @@ between such pairs in integers; any other computes what the pairs leave of its f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from .coreml_program import layer_of
+from .coreml_states import CoreMLFlow
+from .graph_state import Continued, continued, is_kept, sources
 from .observers import Range
 
 STATIC: Final = ("conv", "linear")
 """Those operations with weights of which coremltools quantizes the activations."""
-MOVES: Final = ("max_pool", "reshape", "pixel_shuffle", "crop", "transpose", "squeeze", "expand_dims")
-"""Operations whose results are values of their input: they stay on its grid."""
 
 
-def observed(operations: Collection[Any], layers: Collection[str]) -> dict[str, str]:
-    """Say of each value that gets a grid whose values give it: its own, or those that it only moves.
+def observed(operations: Sequence[Any], layers: Collection[str]) -> dict[str, str]:
+    """Say of each value that gets a grid whose values give it.
+
+    Its own, or those that it only moves; where a state is moved, those of state and new frames together.
 
     Parameters
     ----------
@@ -30,21 +32,33 @@ def observed(operations: Collection[Any], layers: Collection[str]) -> dict[str, 
     layers
         Those whose inputs are to be integers.
     """
-    wanted: list[Any] = []
+    flow = CoreMLFlow(operations)
+    found: dict[str, str] = {}
     for operation in operations:
         if operation.op_type in STATIC and layer_of(operation.weight) in layers:
-            value = operation.x
-            while value is not None and value not in wanted:
-                wanted.append(value)
-                maker = value.op
-                value = maker.x if maker is not None and maker.op_type in MOVES else None
-    return {value.name: _source(value).name for value in wanted}
+            name = flow.name(operation.x)
+            state = continued(flow, name)
+            if state is None:
+                chain = sources(flow, name)
+                found |= dict.fromkeys(chain, chain[-1])
+            else:
+                found |= dict.fromkeys(_rounded(flow, state), state.output)
+    return {flow.own_name(name): flow.own_name(source) for name, source in found.items()}
 
 
-def _source(value: Any) -> Any:
-    while value.op is not None and value.op.op_type in MOVES:
-        value = value.op.x
-    return value
+def _rounded(flow: CoreMLFlow, state: Continued) -> Iterator[str]:
+    """The values on the way of a state that are rounded: each that is made, or that a layer or a pool reads.
+
+    Not what comes from outside and is turned around first, nor what is kept, which is on the grid by then.
+    """
+    for name in state.tensors:
+        maker = flow.producer(name)
+        if maker is None:
+            later = all(reader.op_type in flow.moving for reader in flow.consumers(name))
+        else:
+            later = is_kept(flow, maker)
+        if not later:
+            yield name
 
 
 def insert(block: Any, ranges: Mapping[str, Range]) -> None:

@@ -63,8 +63,10 @@ def _reason(operation: Any) -> str | None:
 
 def _is_restored(operation: Any) -> bool:
     """Whether what an operation takes was eight bits before."""
-    value = getattr(operation, "x", None)
-    return value is not None and value.op is not None and value.op.op_type == "dequantize"
+    values = operation.inputs.get("values") or (operation.inputs.get("x"),)
+    return all(
+        value is not None and value.op is not None and value.op.op_type == "dequantize" for value in values
+    )
 
 
 def _macs(operation: Any, shapes: dict[str, tuple[int, ...]]) -> int:

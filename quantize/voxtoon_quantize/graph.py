@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,16 @@ class Graph:
 
     Attributes
     ----------
+    moving, joining
+        As of a `graph_state.Flow`.
     nodes
         In an order in which each comes after what it reads.
     tensors
         The weights and other constants, by name.
     """
+
+    moving: Final = ("MaxPool", "Reshape", "Flatten", "DepthToSpace", "Slice", "Transpose")
+    joining: Final = "Concat"
 
     def __init__(self, model: onnx.ModelProto) -> None:
         from onnx import numpy_helper

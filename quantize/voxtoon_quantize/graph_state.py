@@ -1,22 +1,65 @@
 """The state of a stream in a graph: an input whose successor is the output of the same name behind ``next_``.
 
-A layer reads its state and what follows it as one tensor, ``Concat(state, new)``, and the last frames of that
-are kept for the next call.
+A layer reads its state and what follows it as one tensor, and the last frames of that are kept for the next
+call. In whatever format a graph is, it is looked at as a `Flow`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from .graph import Graph
-
-if TYPE_CHECKING:
-    import onnx
+from voxtoon.errors import CheckError
+from voxtoon.manifest import StateGrid
 
 NEXT: Final = "next_"
-MOVING: Final = ("MaxPool", "Reshape", "Flatten", "DepthToSpace", "Slice", "Transpose")
-"""Operators that change no value."""
+
+
+class Node(Protocol):
+    """An operator."""
+
+    @property
+    def op_type(self) -> str:
+        """Its kind."""
+
+    @property
+    def input(self) -> Sequence[str]:
+        """The names of the tensors that it takes."""
+
+    @property
+    def output(self) -> Sequence[str]:
+        """The names of the tensors that it makes."""
+
+
+class Flow(Protocol):
+    """What is made of what, by names; those of inputs and outputs are the declared ones."""
+
+    @property
+    def moving(self) -> Collection[str]:
+        """Kinds of operators that change no value: what they move is their first input."""
+
+    @property
+    def joining(self) -> str:
+        """The kind that puts tensors behind each other."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """All operators, in order."""
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """What comes from outside."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """What goes outside."""
+
+    def producer(self, name: str) -> Node | None:
+        """Return the node that makes a tensor; None for inputs and weights."""
+
+    def consumers(self, name: str) -> Sequence[Node]:
+        """Return the nodes that read a tensor."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +75,9 @@ class Continued:
     made
         What the new frames are made as, before they are moved.
     read
-        What is moved no further: layers read it.
+        What is moved, and read by layers.
     movers
         Every node between.
-    tensors
-        Every tensor that holds the values: all of the above and those between.
     """
 
     name: str
@@ -44,80 +85,116 @@ class Continued:
     output: str
     made: tuple[str, ...]
     read: tuple[str, ...]
-    movers: tuple[onnx.NodeProto, ...]
+    movers: tuple[Node, ...]
 
     @property
     def tensors(self) -> tuple[str, ...]:
-        """Every tensor on the way."""
+        """Every tensor on the way: all of the above and those between."""
         return (self.name, *self.made, *(name for mover in self.movers for name in mover.output))
 
 
-def states(graph: Graph) -> tuple[str, ...]:
+def states(flow: Flow) -> tuple[str, ...]:
     """Return the inputs that have a successor, in order."""
-    return tuple(name for name in graph.inputs if f"{NEXT}{name}" in graph.outputs)
+    return tuple(name for name in flow.inputs if f"{NEXT}{name}" in flow.outputs)
 
 
-def sources(graph: Graph, name: str) -> list[str]:
+def sources(flow: Flow, name: str) -> list[str]:
     """Return a tensor, and those that it is moved from, back to the one that is made or given."""
     chain = [name]
-    while (maker := graph.producer(chain[-1])) is not None and maker.op_type in MOVING:
+    while (maker := flow.producer(chain[-1])) is not None and maker.op_type in flow.moving:
         chain.append(maker.input[0])
     return chain
 
 
-def continued(graph: Graph, name: str) -> Continued | None:
+def continued(flow: Flow, name: str) -> Continued | None:
     """Return the state that is in a tensor; None where there is none, or none is kept of it."""
-    joined = graph.producer(sources(graph, name)[-1])
-    if joined is None or not is_continued_state(graph, joined):
+    joined = flow.producer(sources(flow, name)[-1])
+    return None if joined is None else _continued(flow, joined)
+
+
+def continued_in(flow: Flow, names: Iterable[str]) -> list[Continued]:
+    """Return the states that are in some tensors."""
+    found = (continued(flow, name) for name in names)
+    return [state for state in found if state is not None]
+
+
+def is_continued_state(flow: Flow, node: Node) -> bool:
+    """Whether a node puts what is new behind a state, and the last of both is that state's successor."""
+    return _continued(flow, node) is not None
+
+
+def _continued(flow: Flow, joined: Node) -> Continued | None:
+    if joined.op_type != flow.joining:
         return None
-    movers = [joined]
-    made: list[str] = []
-    begun: list[str] = []
-    for part in joined.input:
-        chain = sources(graph, part)
-        movers += [_maker(graph, moved) for moved in chain[:-1]]
-        (begun if chain[-1] in states(graph) else made).append(chain[-1])
+    ends = [sources(flow, name)[-1] for name in joined.input]
+    begun = [name for name in ends if name in states(flow)]
+    made = tuple(name for name in ends if name not in begun)
+    # What is kept must be of what is new: of both joined, or cut from the new frames alone.
+    if len(begun) != 1 or sources(flow, NEXT + begun[0])[-1] not in (joined.output[0], *made):
+        return None
+    movers: list[Node] = []
     read = []
-    waiting = [joined.output[0]]
+    waiting = list(dict.fromkeys(ends))
     while waiting:
         moved = waiting.pop()
-        readers = graph.consumers(moved)
-        on = [reader for reader in readers if reader.op_type in MOVING]
-        movers += on
-        waiting += [reader.output[0] for reader in on]
-        if len(on) < len(readers):
+        readers = flow.consumers(moved)
+        on = [reader for reader in readers if reader is joined or reader.op_type in flow.moving]
+        fresh = [reader for reader in on if not any(reader is mover for mover in movers)]
+        movers += fresh
+        waiting += [reader.output[0] for reader in fresh]
+        if len(on) < len(readers) and moved not in made:
             read.append(moved)
-    return Continued(begun[0], f"{NEXT}{begun[0]}", joined.output[0], tuple(made), tuple(read), tuple(movers))
+    return Continued(begun[0], NEXT + begun[0], joined.output[0], made, tuple(read), tuple(movers))
 
 
-def is_continued_state(graph: Graph, node: onnx.NodeProto) -> bool:
-    """Whether a node puts what is new behind a state, and the last of both is that state's successor."""
-    if node.op_type != "Concat":
-        return False
-    begun = {sources(graph, name)[-1] for name in node.input}
-    kept = {_end(graph, reader) for reader in graph.consumers(node.output[0])}
-    return any(f"{NEXT}{name}" in kept for name in begun)
-
-
-def is_kept(graph: Graph, node: onnx.NodeProto) -> bool:
+def is_kept(flow: Flow, node: Node) -> bool:
     """Whether a node does nothing but bring a tensor, or a part of it, to the successor of a state."""
-    return _end(graph, node) in {f"{NEXT}{name}" for name in states(graph)}
+    return _end(flow, node) in {f"{NEXT}{name}" for name in states(flow)}
 
 
-def _end(graph: Graph, node: onnx.NodeProto) -> str | None:
+def _end(flow: Flow, node: Node) -> str | None:
     """The output that a node's output becomes by being moved alone; None where it becomes more."""
-    while node.op_type in MOVING:
-        name: str = node.output[0]
-        if name in graph.outputs:
+    while node.op_type in flow.moving:
+        name = node.output[0]
+        if name in flow.outputs:
             return name
-        readers = graph.consumers(name)
+        readers = flow.consumers(name)
         if len(readers) != 1:
             return None
         node = readers[0]
     return None
 
 
-def _maker(graph: Graph, name: str) -> onnx.NodeProto:
-    maker = graph.producer(name)
-    assert maker is not None  # what a mover has moved
-    return maker
+def grid_of_each(
+    flow: Flow, kept: Collection[str], grids_on: Callable[[Continued], Iterable[StateGrid]]
+) -> dict[str, StateGrid]:
+    """Return the grid of every state that is kept on one, by the name of its input.
+
+    Parameters
+    ----------
+    kept
+        Names of those states.
+    grids_on
+        From a state to every grid that there is on its way.
+
+    Raises
+    ------
+    CheckError
+        A state is on another grid than what is put behind it, or than the layer that reads both takes it for.
+    """
+    found: dict[str, StateGrid] = {}
+    for node in flow.nodes:
+        state = _continued(flow, node)
+        if state is None or state.name not in kept:
+            continue
+        grids = list(dict.fromkeys(grids_on(state)))
+        if len(grids) != 1:
+            raise CheckError(
+                f"{state.name} is not on one grid",
+                got=", ".join(f"{grid.dtype} {grid.scale:g} ({grid.zero_point})" for grid in grids) or "none",
+                expected="that of the layer that reads it",
+            )
+        found[state.name] = grids[0]
+    if lost := sorted(set(kept) - set(found)):
+        raise CheckError(f"{lost[0]} is kept in integers", got="nothing put behind it", expected="new frames")
+    return found

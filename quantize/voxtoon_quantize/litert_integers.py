@@ -1,4 +1,4 @@
-"""Operators that ai-edge-quantizer leaves in float, though LiteRT computes them in integers."""
+"""What ai-edge-quantizer leaves in float, though LiteRT has it in integers: operators, and a state."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from voxtoon_export.litert_model import kind, read, written
 
+from .graph_state import NEXT
 from .litert_blocks import keep_scales_positive
 
 KEPT: Final = {"DEPTH_TO_SPACE": 2, "LEAKY_RELU": 2}
@@ -18,14 +19,15 @@ def keep_integers(content: bytes) -> bytes:
     """Return a model in which nothing is made float only to be moved.
 
     An operator between ``DEQUANTIZE`` and ``QUANTIZE`` takes and gives integers then. Where both sides have
-    the same grid nothing else is left; otherwise a change of grid follows what only moves values. Blocks
-    have no scale of zero.
+    the same grid nothing else is left; otherwise a change of grid follows what only moves values. A state
+    comes in and goes out as the integers that are moved. Blocks have no scale of zero.
     """
     model = read(content)
     for graph in model.subgraphs:
         for operator in list(graph.operators):
             if kind(model, operator) in KEPT:
                 _keep(model, graph, operator)
+        _keep_states(model, graph)
         _without_unread(graph)
     keep_scales_positive(model)
     return written(model)
@@ -49,6 +51,26 @@ def _keep(model: Any, graph: Any, operator: Any) -> None:
     for other in after:
         if _same_grid(graph.tensors[other.outputs[0]], grid):
             _read_instead(graph, other.outputs[0], made)
+
+
+def _keep_states(model: Any, graph: Any) -> None:
+    (signature,) = model.signatureDefs
+    inputs, outputs = (
+        {item.name.decode(): item for item in side} for side in (signature.inputs, signature.outputs)
+    )
+    for name in [name for name in inputs if NEXT + name in outputs]:
+        begun, kept = inputs[name], outputs[NEXT + name]
+        readers = [other for other in graph.operators if begun.tensorIndex in other.inputs]
+        (maker,) = (other for other in graph.operators if kept.tensorIndex in other.outputs)
+        if {kind(model, other) for other in readers} != {"QUANTIZE"} or kind(model, maker) != "DEQUANTIZE":
+            continue
+        first, last = readers[0].outputs[0], maker.inputs[0]
+        for reader in readers:
+            _read_instead(graph, reader.outputs[0], first)
+            graph.operators.remove(reader)
+        graph.inputs = [first if index == begun.tensorIndex else index for index in graph.inputs]
+        graph.outputs = [last if index == kept.tensorIndex else index for index in graph.outputs]
+        begun.tensorIndex, kept.tensorIndex = first, last
 
 
 def _same_grid(one: Any, other: Any) -> bool:

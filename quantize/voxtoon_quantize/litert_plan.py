@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 from voxtoon.errors import InputError
 from voxtoon_export.litert_model import kind, layer_of, shape_of, weighted
 
+from .graph_state import continued_in
+from .litert_states import MOVES, LitertFlow
 from .recipe import SCHEMES, Scheme, widens
 
 FULLY_CONNECTED: Final = "FULLY_CONNECTED"
-MOVES: Final = ("RESHAPE", "MAX_POOL_2D", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE", "PAD", "TRANSPOSE")
-"""Operators whose results are values of their input, or zeros: they stay on its grid."""
 _COMPUTES: Final = ("AVERAGE_POOL_2D", "MEAN", "RELU", "LEAKY_RELU", "LOGISTIC", "TANH")
 _COMPUTES_OF_TWO: Final = ("ADD", "MUL", "SUB")
 
@@ -61,22 +61,47 @@ def planned(model: Any, schemes: Mapping[str, str]) -> Iterator[Planned]:
         Four bits are asked for a layer that is not fully connected.
     """
     (graph,) = model.subgraphs
-    weights = {id(operator): tensor for operator, tensor in weighted(model, graph)}
+    layers = {
+        id(operator): _layer(model, graph, operator, weight, schemes)
+        for operator, weight in weighted(model, graph)
+    }
+    moved = _moved(model, graph, layers)
     integer: set[int] = set()
     for operator in graph.operators:
-        what, name = kind(model, operator), graph.tensors[operator.outputs[0]].name.decode()
-        if id(operator) in weights:
-            weight = weights[id(operator)]
-            scheme = SCHEMES[schemes.get(layer_of(weight), "fp32")]
-            treatment = _treatment(model, graph, operator, scheme, layer_of(weight))
-            if treatment is None:
-                continue
-            yield Planned(what, name, treatment, scheme, _has_one_scale(what, treatment, scheme, weight))
-            if treatment == "static":
+        if id(operator) in layers:
+            found = layers[id(operator)]
+        else:
+            what, made = kind(model, operator), operator.outputs[0]
+            stays = made in moved or _stays_integer(model, graph, operator, what, integer)
+            found = Planned(what, _name(graph, operator), "static") if stays else None
+        if found is not None:
+            yield found
+            if found.treatment == "static":
                 integer.update(operator.outputs)
-        elif _stays_integer(model, graph, operator, what, integer):
-            integer.update(operator.outputs)
-            yield Planned(what, name, "static")
+
+
+def _layer(model: Any, graph: Any, operator: Any, weight: Any, schemes: Mapping[str, str]) -> Planned | None:
+    """What becomes of an operator with weights."""
+    what, scheme = kind(model, operator), SCHEMES[schemes.get(layer_of(weight), "fp32")]
+    treatment = _treatment(model, graph, operator, scheme, layer_of(weight))
+    if treatment is None:
+        return None
+    one_scale = _has_one_scale(what, treatment, scheme, weight)
+    return Planned(what, _name(graph, operator), treatment, scheme, one_scale)
+
+
+def _moved(model: Any, graph: Any, layers: Mapping[int, Planned | None]) -> set[int]:
+    """The tensors that the state of static layers is moved by, from call to call."""
+    flow = LitertFlow(model)
+    static = {key for key, item in layers.items() if item is not None and item.treatment == "static"}
+    taken = [flow.names[operator.inputs[0]] for operator in graph.operators if id(operator) in static]
+    movers = [mover for state in continued_in(flow, taken) for mover in state.movers]
+    return {flow.names.index(name) for mover in movers for name in mover.output}
+
+
+def _name(graph: Any, operator: Any) -> str:
+    name: str = graph.tensors[operator.outputs[0]].name.decode()
+    return name
 
 
 def _treatment(model: Any, graph: Any, operator: Any, scheme: Scheme, layer: str) -> Treatment | None:

@@ -12,12 +12,17 @@ from voxtoon.errors import CheckError
 from voxtoon_export.litert_model import kind, read, written
 
 from .formats import Inputs
+from .graph_state import continued_in
 from .histogram import Histogram
-from .litert_plan import MOVES, Planned
+from .litert_plan import Planned
+from .litert_states import MOVES, LitertFlow
 
 
 def observed(model: Any, plan: Sequence[Planned]) -> dict[str, str]:
-    """Say of each tensor that gets a grid which tensor's values give it: its own, or those it only moves."""
+    """Say of each tensor that gets a grid which tensor's values give it.
+
+    Its own, or those that it only moves; where a state is moved, those of state and new frames together.
+    """
     (graph,) = model.subgraphs
     static = {item.name for item in plan if item.treatment == "static"}
     names = [tensor.name.decode() for tensor in graph.tensors]
@@ -32,6 +37,12 @@ def observed(model: Any, plan: Sequence[Planned]) -> dict[str, str]:
                 sources.setdefault(names[index], names[index])
         moves = kind(model, operator) in MOVES
         sources[made] = sources[names[operator.inputs[0]]] if moves else made
+    flow = LitertFlow(model)
+    layers = {item.name for item in plan if item.treatment == "static" and item.scheme is not None}
+    taken = [flow.names[item.inputs[0]] for item in graph.operators if names[item.outputs[0]] in layers]
+    for state in continued_in(flow, taken):
+        root = flow.own_name(state.output)
+        sources |= {flow.own_name(name): root for name in state.tensors}
     return sources
 
 

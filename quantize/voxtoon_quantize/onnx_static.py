@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voxtoon.errors import CheckError
 
 from .graph import Graph, layer_name
-from .graph_state import Continued, continued, sources
+from .graph_state import Continued, continued, continued_in, sources
 from .observers import Range
 from .recipe import widens
 
@@ -101,8 +101,7 @@ def quantized(
     grids = {root: Grid.of(*ranges[root], activation) for root in set(plan.values())}
     # Inputs' grids, before the inputs get other names.
     of_input = {id(node): grids[plan[node.input[0]]] for node in _layers(graph, layers)}
-    found = (continued(graph, node.input[0]) for node in _layers(graph, layers))
-    states = [state for state in found if state is not None]
+    states = continued_in(graph, [node.input[0] for node in _layers(graph, layers)])
     for node in _layers(graph, layers):
         _quantize_weights(graph, node, of_input[id(node)].scale)
     for state in states:

@@ -157,7 +157,7 @@ class _Opened:
                 f"the bundle has no encoder that can be quantized in {name}",
                 got=", ".join(parts),
                 expected=ENCODER,
-                hint="export it again without --streaming only",
+                hint="export it again",
             )
         recipe.check_names({part.name: part.layers for part in parts.values()})
         check_schemes(quantized, recipe)

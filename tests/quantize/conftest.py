@@ -1,5 +1,8 @@
 """Small graphs, and what they compute in either precision."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,14 @@ from onnx.reference import ReferenceEvaluator
 import voxtoon
 from tests.export.conftest import mean_landmarks, tiny_checkpoint, tiny_variant  # noqa: F401
 from voxtoon.engines.onnx import load
+from voxtoon.golden import frames_of
+from voxtoon_quantize.bundle_parts import float_parts
+from voxtoon_quantize.calibrating import calibrate_parts
+from voxtoon_quantize.calibration import CalibrationAudio
+from voxtoon_quantize.formats import CalibratedPart, made_by, quantized_format
+from voxtoon_quantize.judging import Judged, report_of
+from voxtoon_quantize.recipe import Recipe
+from voxtoon_quantize.streamed import Streamed
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float64): TensorProto.DOUBLE}
@@ -85,7 +96,72 @@ def mobile_bundle(request, tmp_path_factory):
 
     checkpoint = request.getfixturevalue("tiny_checkpoint")
     output = tmp_path_factory.mktemp("mobile") / "mobile.voxtoon"
-    return export(checkpoint, output=output, formats=("litert", "coreml"), streaming="none").bundle
+    return export(checkpoint, output=output, formats=("litert", "coreml")).bundle
+
+
+@dataclass(frozen=True)
+class StreamedParts:
+    """A bundle's parts in one format, calibrated, and the voices that they are judged on."""
+
+    streamed: Streamed
+    calibrated: Mapping[str, CalibratedPart]
+    judged: Judged
+    frames: np.ndarray
+    recipe: Recipe
+
+    @property
+    def spec(self):
+        """Of the stream."""
+        return self.streamed.spec
+
+    def step(self, recipe=None):
+        """The step, in integers."""
+        part = self.calibrated["encoder_step"]
+        recipe = recipe or self.recipe
+        return part.quantize(recipe.schemes("encoder_step", part.part.layers), recipe)
+
+    def made(self, recipe=None):
+        """All parts, in integers."""
+        return made_by(recipe or self.recipe, self.calibrated.values())
+
+    def load(self, content):
+        """What was made, ready to run."""
+        return self.judged.format.load(content, precision="int8")
+
+    def outputs(self, session):
+        """What a step makes of a clip, call by call."""
+        return self.streamed.over_clip("encoder_step", {"encoder_step": session}).run(
+            {"frames": self.frames}
+        )["trunk"]
+
+    def missed(self, made, name):
+        """The lines of the gate that a part misses, heard on a stream."""
+        part = self.calibrated[name].part
+        quality = self.judged.quality(made, on_a_stream=True)
+        return set(report_of(part, made[name], quality, self.judged, self.recipe).missed)
+
+
+@pytest.fixture(scope="session")
+def streamed_parts(request, voices):
+    """Of a format, by its name: calibrated once for all tests."""
+    recipe = Recipe(observer="minmax")
+
+    @cache
+    def found(name):
+        quantized = quantized_format(name)
+        bundle = request.getfixturevalue("tiny_bundle" if name == "onnx" else "mobile_bundle")
+        with voxtoon.open_bundle(bundle) as opened:
+            parts = float_parts(opened, quantized)
+            heard = CalibrationAudio(voices, clips=8)
+            calibrated = calibrate_parts(opened, quantized, parts, recipe, heard)
+            kept = CalibrationAudio(voices, clips=3, telephone_share=0.0)
+            judged = Judged.of(opened, quantized, parts, kept)
+            clip = next(iter(CalibrationAudio(voices, clips=1)))
+            frames = frames_of(clip.samples, opened.manifest.front_end)
+            by_name = {item.part.name: item for item in calibrated}
+            return StreamedParts(Streamed.of(opened.manifest), by_name, judged, frames, recipe)
+
+    return found
 
 
 def with_tensor(content, name, change):
@@ -111,24 +187,18 @@ def noise(part, *, count, frames):
 
 @pytest.fixture(scope="module")
 def parts(request, mobile_bundle):
-    """The float parts of the module's format."""
-    from voxtoon_quantize.bundle_parts import float_parts
-
+    """The float parts of the module's format, but those of a stream."""
     with voxtoon.open_bundle(mobile_bundle) as bundle:
-        return float_parts(bundle, request.module.FORMAT)
+        found = float_parts(bundle, request.module.FORMAT)
+        return {name: found[name] for name in ("encoder", "decoder")}
 
 
 @pytest.fixture(scope="module")
 def calibrated(request, parts):
-    from voxtoon_quantize.recipe import Recipe
-
     return {name: part.calibrate(Recipe(), request.module.inputs(name)) for name, part in parts.items()}
 
 
 @pytest.fixture(scope="module")
 def made(request, calibrated):
     """Scheme to part to the artefact with it in all layers."""
-    from voxtoon_quantize.formats import made_by
-    from voxtoon_quantize.recipe import Recipe
-
     return {scheme: made_by(Recipe(scheme), calibrated.values()) for scheme in request.module.SCHEMES}

@@ -216,7 +216,9 @@ def test_packages_of_small_weights_have_a_name_of_their_own_and_verify(mobile_bu
     with voxtoon.open_bundle(report.bundle) as bundle:
         bundle.verify_all()
         ours = [item for item in bundle.manifest.artefacts if item.precision.startswith("p8")]
-        session = bundle.session("decoder", engine="coreml", precision=ours[-1].precision)
-    assert {item.part for item in ours} == {"encoder", "decoder"}
+        (decoder,) = (item for item in ours if item.part == "decoder")
+        session = bundle.session("decoder", engine="coreml", precision=decoder.precision)
+    assert {item.part for item in ours} == {"encoder", "decoder", "encoder_step", "head"}
+    assert not any(item.states for item in ours)
     assert all(item.minimum_runtime["iOS"] == "17" for item in ours)
     assert session.run(inputs("decoder")[0])["landmarks"].shape == (1, 68, 2)

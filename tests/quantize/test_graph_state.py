@@ -11,9 +11,10 @@ from voxtoon_quantize.graph_state import continued, is_kept, states
 from voxtoon_quantize.rewrites import rewrite
 
 NORM = ["bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"]
+CUTS = {"all": (4, 6), "n": (2, 4), "state": (0, 2)}
 
 
-def step(*, masked=False, kept=True, channel_last=False):
+def step(*, masked=False, cut="all", channel_last=False):
     """A batch norm whose last two frames a convolution over three keeps for the next call."""
     rng = np.random.default_rng(0)
     tensors = {
@@ -26,8 +27,9 @@ def step(*, masked=False, kept=True, channel_last=False):
         "mask": np.full((1, 1, 1, 1), 1.0),
     }
     time = 1 if channel_last else 2
-    indices = {"start": [4 if kept else 0], "end": [6 if kept else 2], "axis": [time]}
+    indices = {"start": [CUTS[cut][0]], "end": [CUTS[cut][1]], "axis": [time]}
     new = "new" if masked else "n"
+    whole = "n_last" if channel_last and cut == "n" else cut
     turned = {"n_last": (new, [0, 2, 3, 1]), "all_first": ("all", [0, 3, 1, 2])} if channel_last else {}
     turn = {
         name: helper.make_node("Transpose", [source], [name], perm=perm)
@@ -38,7 +40,7 @@ def step(*, masked=False, kept=True, channel_last=False):
         *([helper.make_node("Mul", ["n", "mask"], ["new"])] if masked else []),
         *([turn["n_last"]] if turn else []),
         helper.make_node("Concat", ["state", "n_last" if turn else new], ["all"], axis=time),
-        helper.make_node("Slice", ["all" if kept else "state", "start", "end", "axis"], ["next_state"]),
+        helper.make_node("Slice", [whole, "start", "end", "axis"], ["next_state"]),
         *([turn["all_first"]] if turn else []),
         helper.make_node("Conv", ["all_first" if turn else "all", "conv.weight", "conv.bias"], ["y"]),
     ]
@@ -74,8 +76,9 @@ def called(model, pieces):
     return np.concatenate(outputs, axis=2)
 
 
-def test_a_state_is_what_comes_before_what_is_new_and_is_kept_from_it():
-    graph = Graph(step())
+@pytest.mark.parametrize("cut", ["all", "n"])
+def test_a_state_is_what_comes_before_what_is_new_and_is_kept_from_it(cut):
+    graph = Graph(step(cut=cut))
     found = continued(graph, "all")
 
     assert states(graph) == ("state",)
@@ -92,14 +95,15 @@ def test_a_state_is_found_where_its_channels_come_last():
 
 
 def test_what_is_joined_and_not_kept_is_no_state():
-    assert continued(Graph(step(kept=False)), "all") is None
+    assert continued(Graph(step(cut="state")), "all") is None
 
 
+@pytest.mark.parametrize("cut", ["all", "n"])
 @pytest.mark.parametrize("channel_last", [False, True])
-def test_a_norm_goes_across_a_state_and_the_outputs_after_its_beginning_are_the_same(channel_last):
+def test_a_norm_goes_across_a_state_and_the_outputs_after_its_beginning_are_the_same(channel_last, cut):
     rng = np.random.default_rng(1)
     pieces = rng.normal(size=(3, 1, 2, 4, 5)).astype(np.float32)
-    float_step = step(channel_last=channel_last)
+    float_step = step(channel_last=channel_last, cut=cut)
     model, changed = rewrite(float_step)
 
     assert changed["fold_batch_norm"] == ["conv"]
@@ -109,7 +113,7 @@ def test_a_norm_goes_across_a_state_and_the_outputs_after_its_beginning_are_the_
 
 
 @pytest.mark.parametrize(
-    "changes", [{"masked": True}, {"kept": False}, {"masked": True, "channel_last": True}]
+    "changes", [{"masked": True}, {"cut": "state"}, {"masked": True, "channel_last": True}]
 )
 def test_a_norm_stays_where_the_beginning_is_seen_or_nothing_is_kept(changes):
     assert rewrite(step(**changes))[1]["fold_batch_norm"] == []

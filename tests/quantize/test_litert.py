@@ -186,6 +186,9 @@ def test_a_bundle_gets_artefacts_with_their_audit(mobile_bundle, voices, tmp_pat
     )
     with voxtoon.open_bundle(report.bundle) as bundle:
         ours = [item for item in bundle.manifest.artefacts if item.precision.startswith("int8")]
-        assert {(item.part, item.format) for item in ours} == {("encoder", "litert"), ("decoder", "litert")}
+        assert {item.part for item in ours} == {"encoder", "decoder", "encoder_step", "head"}
+        assert {item.format for item in ours} == {"litert"}
+        (step,) = (item for item in ours if item.part == "encoder_step")
+        assert {grid.dtype for grid in step.states.values()} == {"int8"}
         assert all(item.quality["integer_macs"] == 1.0 for item in ours)
         bundle.verify_all()

@@ -86,13 +86,12 @@ def test_what_is_unverified_is_verified_inspected_and_run_like_the_rest(
     checks = json.loads(capsys.readouterr().out)["checks"]
     precision = "int8-unverified"
     ours = [check for check in checks if (check["format"], check["precision"]) == (name, precision)]
-    assert {"encoder", "decoder"} <= {check["part"] for check in ours}
+    assert {"encoder", "decoder", "encoder_step", "head"} <= {check["part"] for check in ours}
 
     assert main(["inspect", bundle, "--json"]) == 0
     artefacts = json.loads(capsys.readouterr().out)["artefacts"]
     kept = [item for item in artefacts if (item["format"], item["precision"]) == (name, precision)]
-    on_a_stream = {"encoder_step", "head"} if name == "onnx" else set()  # what has its state in integers
-    assert {item["part"] for item in kept} == {"encoder", "decoder"} | on_a_stream
+    assert {item["part"] for item in kept} == {"encoder", "decoder", "encoder_step", "head"}
 
     voice = str(sorted(voices.iterdir())[0])
     run = ["face", voice, "--bundle", bundle, "--engine", name, "--precision", precision, "-o", str(face)]

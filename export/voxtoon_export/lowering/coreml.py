@@ -102,7 +102,7 @@ def lower_for(
     import torch
 
     from voxtoon_export.batch_norm import with_folded_batch_norms
-    from voxtoon_export.network import Network
+    from voxtoon_export.network import Layered
 
     if find_spec("coremltools") is None:
         raise InputError("lowering to Core ML is not installed", hint="pip install 'voxtoon[export]'")
@@ -111,7 +111,7 @@ def lower_for(
             raise InputError("unknown precision for coreml", got=precision, expected=", ".join(_PRECISIONS))
     with silenced():
         examples = tuple(torch.zeros(_traced_shape(item, part)) for item in part.inputs)
-        folded = with_folded_batch_norms(module) if isinstance(module, Network) else module
+        folded = with_folded_batch_norms(module) if isinstance(module, Layered) else module
         traced = torch.jit.trace(folded, examples, check_trace=False)  # type: ignore[no-untyped-call]
     packages = {}
     for precision in precisions:

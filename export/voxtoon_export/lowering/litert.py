@@ -75,19 +75,19 @@ def lower(module: nn.Module, part: Declaration, precisions: Sequence[str]) -> Ma
 
 def _rewritten(module: nn.Module) -> nn.Module:
     from voxtoon_export.channel_last import channel_last
-    from voxtoon_export.network import Network
+    from voxtoon_export.network import Layered
 
-    return channel_last(module) if isinstance(module, Network) else module
+    return channel_last(module) if isinstance(module, Layered) else module
 
 
 def _weighted(module: nn.Module) -> Iterator[tuple[str, int]]:
     """Yield the name and the number of weights of each layer that multiplies, in order."""
     from torch import nn
 
-    from voxtoon_export.network import Network
+    from voxtoon_export.network import Layered
 
-    for name, layer in module.named_children() if isinstance(module, Network) else ():
-        for inside in layer.modules():
+    for name in module.layer_names if isinstance(module, Layered) else ():
+        for inside in module.get_submodule(name).modules():
             if isinstance(inside, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 yield name, inside.weight.numel()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..network import Network
+from ..network import Layered, Network
 from .parts import StepPart
 from .plan import StepRow
 from .rings import trunk_layers
 
 
-class StepNetwork(nn.Module):
+class StepNetwork(Layered):
     """The module of a `StepPart`: its inputs to its outputs, in declared order.
 
     Parameters
@@ -30,7 +30,8 @@ class StepNetwork(nn.Module):
         super().__init__()
         self.spec, self._channel_first = spec, channel_first
         layers = trunk_layers(network)
-        self._names = tuple(layers)
+        self.layer_names = tuple(layers)
+        self.layered = spec.encoder  # with the padding in time, for which masks stand here
         for name, layer in layers.items():  # so that in an artefact too a layer has its declared name
             self.add_module(name, layer)
         self._masks = nn.ModuleDict(
@@ -49,7 +50,7 @@ class StepNetwork(nn.Module):
     def forward(self, frames: Tensor, position: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Channel last at the edges, channel first inside, as any `Network`."""
         value, kept, following = frames.permute(0, 3, 1, 2), iter(states), []
-        for number, (row, name) in enumerate(zip(self.spec.plan.rows, self._names, strict=True)):
+        for number, (row, name) in enumerate(zip(self.spec.plan.rows, self.layer_names, strict=True)):
             if row.masked:
                 value = value * self._masks[str(number)](position).view(1, 1, -1, 1)
             if row.state_frames:

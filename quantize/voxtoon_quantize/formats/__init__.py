@@ -87,22 +87,22 @@ class QuantizedFormat:
         From a part's name and its float32 artefact to a part that can be calibrated.
     audit
         From an artefact, the inputs of one run and the recipe to what of it runs in integers.
+    states
+        From an artefact to what its integers that are state stand for; raises CheckError where a state is
+        not on one grid all the way from call to call.
     timed
         Whether its engine here is the one of the devices, so that it tells of the speed.
     minimum_runtime
         From an artefact to the oldest version of each library that runs it; None where the float one's are.
-    states
-        From an artefact to what its integers that are state stand for; raises CheckError where that is not
-        one grid. None where the encoder on a stream cannot be quantized in this format.
     """
 
     name: str
     schemes: Collection[str]
     part: Callable[[str, Content], FloatPart]
     audit: Callable[[Content, Inputs, Recipe], Audit]
+    states: Callable[[Content], Mapping[str, StateGrid]]
     timed: bool = True
     minimum_runtime: Callable[[Content], Mapping[str, str]] | None = None
-    states: Callable[[Content], Mapping[str, StateGrid]] | None = None
 
     def load(self, content: Content, *, precision: str, threads: int | None = 1) -> Session:
         """Load an artefact in the engine of this format; raises CheckError where that refuses it."""
@@ -111,12 +111,8 @@ class QuantizedFormat:
         from voxtoon_export.lowering import format_named
 
         session = ENGINES[format_named(self.name).engine].load(content, precision=precision, threads=threads)
-        grids = self.state_grids(content) if precision != "fp32" else {}
+        grids = self.states(content) if precision != "fp32" else {}
         return IntegerStateSession(session, grids) if grids else session
-
-    def state_grids(self, content: Content) -> Mapping[str, StateGrid]:
-        """Return what the integers of an artefact's states stand for, by their names."""
-        return {} if self.states is None else self.states(content)
 
 
 def quantized_formats() -> tuple[str, ...]:

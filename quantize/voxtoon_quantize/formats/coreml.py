@@ -31,6 +31,7 @@ from ..coreml_program import (
     version_of,
 )
 from ..coreml_rewrites import transposed_as_convolution
+from ..coreml_states import state_grids
 from ..coreml_weights import weight_passes
 from ..histogram import Histogram
 from ..observers import OBSERVERS
@@ -38,6 +39,8 @@ from ..recipe import SCHEMES, Recipe
 from . import Inputs, QuantizedFormat
 
 if TYPE_CHECKING:
+    from voxtoon.manifest import StateGrid
+
     from ..audit import Audit
 
 
@@ -175,6 +178,12 @@ def _minimum_runtime(content: Content) -> Mapping[str, str]:
     return {"iOS": ios, "macOS": macos, "coremltools": "9.0"}
 
 
+def _states(content: Content) -> dict[str, StateGrid]:
+    assert not isinstance(content, bytes)
+    state_grids(content)  # raises where one is not kept as it is read
+    return {}  # what comes in and goes out are floats on these grids
+
+
 FORMAT: Final = QuantizedFormat(
     "coreml",
     schemes=tuple(
@@ -182,6 +191,7 @@ FORMAT: Final = QuantizedFormat(
     ),
     part=_part,
     audit=_audit,
+    states=_states,
     timed=False,
     minimum_runtime=_minimum_runtime,
 )

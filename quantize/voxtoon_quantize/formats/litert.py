@@ -18,11 +18,14 @@ from ..litert_plan import FULLY_CONNECTED, planned
 from ..litert_quantized import quantized
 from ..litert_ranges import collect, observed
 from ..litert_rows import with_even_rows
+from ..litert_states import state_grids
 from ..observers import OBSERVERS
 from ..recipe import SCHEMES, WITHOUT_PALETTES, Recipe
 from . import Inputs, QuantizedFormat
 
 if TYPE_CHECKING:
+    from voxtoon.manifest import StateGrid
+
     from ..audit import Audit
 
 
@@ -106,10 +109,16 @@ def _audit(content: Content, inputs: Inputs, recipe: Recipe) -> Audit:
     return audit(content, inputs)
 
 
+def _states(content: Content) -> dict[str, StateGrid]:
+    assert isinstance(content, bytes)
+    return state_grids(content)
+
+
 FORMAT: Final = QuantizedFormat(
     "litert",
     schemes=tuple(name for name in WITHOUT_PALETTES if SCHEMES[name].factors is None),
     part=_part,
     audit=_audit,
+    states=_states,
     minimum_runtime=lambda content: {"ai-edge-litert": "1.4"},
 )
