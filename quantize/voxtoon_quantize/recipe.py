@@ -211,7 +211,7 @@ def widens(shape: Sequence[int]) -> bool:
     """Whether weights, ``[outputs, inputs]`` of a fully connected layer, have one scale for all as integers.
 
     Scales, and those of the biases, would be a twentieth of its file, and gain next to nothing beside integer
-    activations. Where activations are float they gain 7 dB of the face (docs/quantization.md).
+    activations. Where activations are float they gain 2 dB of the face (docs/quantization.md).
     """
     return len(shape) == 2 and shape[0] > WIDENING * shape[1]
 
