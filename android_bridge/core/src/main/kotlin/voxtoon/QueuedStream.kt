@@ -75,7 +75,13 @@ internal class QueuedStream(
         synchronized(lock) {
             checkFrames(length, samples.size, bytesPerNumber = 1)
             val frames = length / format.channels
-            for (frame in place(frames, atUs) until frames) put(samples[frame * format.channels + format.channel])
+            var frame = place(frames, atUs)
+            while (frame < frames) {
+                val at = frame * format.channels + format.channel
+                val put = if (isDone) 0 else queue.put(samples, at, format.channels, frames - frame)
+                if (put == 0) put(samples[at])
+                frame += maxOf(put, 1)
+            }
         }
         wake()
     }

@@ -36,6 +36,18 @@ internal class SampleQueue(private val rateHz: Int, capacity: Int) {
         return lost
     }
 
+    /** Puts as many of [most] samples at the end as there is room for, every [step]-th of [source] from [from] on; returns how many. */
+    fun put(source: ShortArray, from: Int, step: Int, most: Int): Int {
+        val length = minOf(most, if (isFull) 0 else samples.size - count)
+        var to = (head + count) % samples.size
+        for (i in 0 until length) {
+            samples[to++] = source[from + i * step]
+            if (to == samples.size) to = 0
+        }
+        count += length
+        return length
+    }
+
     /** Puts a gap at the end; returns how many samples were given up for it. */
     fun putGap(seconds: Double): Int {
         val lost = makeRoom()

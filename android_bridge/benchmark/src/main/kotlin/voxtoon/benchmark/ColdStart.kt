@@ -64,7 +64,8 @@ internal class ColdStart private constructor(private val processes: List<Map<Str
 /** The new process: `voxtoon.benchmark.ColdStartKt BUNDLE AUDIO NANOSECONDS`, by the clock of the process that started it. */
 fun main(arguments: Array<String>) {
     val started = arguments[2].toLong()
-    val pcm = File(arguments[1]).readBytes()
+    val bytes = File(arguments[1]).readBytes()
+    val pcm = ShortArray(bytes.size / Short.SIZE_BYTES).also { ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asShortBuffer().get(it) }
     val begun = System.nanoTime()
     val engine = FirstRun()
     CallerAvatar.load(ModelSource.file(File(arguments[0])), Options(engine = engine)).use { avatars ->
