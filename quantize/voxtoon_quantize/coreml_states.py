@@ -8,7 +8,6 @@ made, and what lies on a grid is rounded to itself, in float16 too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from voxtoon.errors import CheckError
 from voxtoon.manifest import StateGrid
 
 from .coreml_program import Files, operations
+from .flow import Flow, NamedNode
 from .graph_state import Continued, continued_in, grid_of_each, sources
 
 MOVES: Final = (
@@ -33,25 +33,15 @@ MOVES: Final = (
 _ROUNDING: Final = ("quantize", "dequantize")
 
 
-@dataclass(frozen=True)
-class CoreMLNode:
-    """As `graph_state.Node`; constants are not among what it takes."""
-
-    op_type: str
-    input: tuple[str, ...]
-    output: tuple[str, ...]
-    operation: Any
-
-
-class CoreMLFlow:
-    """The operations of a program, constants included: see `graph_state.Flow`.
+class CoreMLFlow(Flow[NamedNode]):
+    """The operations of a program, constants included: see `flow.Flow`.
 
     Where a program computes in float16, what an input is cast to stands for it, and what is cast to an
     output for that.
     """
 
-    moving: Final = (*MOVES, *_ROUNDING)
-    joining: Final = "concat"
+    moving = (*MOVES, *_ROUNDING)
+    joining = "concat"
 
     def __init__(self, operations: Sequence[Any]) -> None:
         block = operations[0].enclosing_block
@@ -60,13 +50,13 @@ class CoreMLFlow:
         self._declared: dict[str, str] = {}
         for item in operations:
             if item.op_type == "cast":
-                taken, made = item.x.name, item.outputs[0].name
-                self._declared |= {made: taken} if taken in self.inputs else {}
-                self._declared |= {taken: made} if made in self.outputs else {}
+                before, after = item.x.name, item.outputs[0].name
+                self._declared |= {after: before} if before in self.inputs else {}
+                self._declared |= {before: after} if after in self.outputs else {}
         self.nodes = tuple(self._node(item) for item in operations if item.op_type not in ("const", "cast"))
 
-    def _node(self, operation: Any) -> CoreMLNode:
-        return CoreMLNode(
+    def _node(self, operation: Any) -> NamedNode:
+        return NamedNode(
             operation.op_type,
             tuple(self.name(value) for value in taken(operation)),
             tuple(self.name(value) for value in operation.outputs),
@@ -81,14 +71,6 @@ class CoreMLFlow:
     def own_name(self, name: str) -> str:
         """Return what a value is called in the program."""
         return next((own for own, declared in self._declared.items() if declared == name), name)
-
-    def producer(self, name: str) -> CoreMLNode | None:
-        """As `graph_state.Flow.producer`."""
-        return next((node for node in self.nodes if name in node.output), None)
-
-    def consumers(self, name: str) -> list[CoreMLNode]:
-        """As `graph_state.Flow.consumers`."""
-        return [node for node in self.nodes if name in node.input]
 
 
 def taken(operation: Any) -> list[Any]:
@@ -115,7 +97,7 @@ def state_grids(files: Files) -> dict[str, StateGrid]:
 
     def grids_on(state: Continued) -> Iterator[StateGrid]:
         makers = [flow.producer(mover.output[0]) for mover in state.movers]
-        return (_grid(node.operation) for node in makers if node and node.op_type in _ROUNDING)
+        return (_grid(node.source) for node in makers if node and node.op_type in _ROUNDING)
 
     joined = [node.output[0] for node in flow.nodes if node.op_type == flow.joining]
     found = [state for state in continued_in(flow, joined) if any(True for _ in grids_on(state))]

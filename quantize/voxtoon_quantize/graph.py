@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .flow import Flow
 
 if TYPE_CHECKING:
     import onnx
@@ -14,21 +16,19 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class Graph:
+class Graph(Flow["onnx.NodeProto"]):
     """A copy of a model's graph, to be changed at will; `model` gives it back as a model.
 
     Attributes
     ----------
-    moving, joining
-        As of a `graph_state.Flow`.
     nodes
         In an order in which each comes after what it reads.
     tensors
         The weights and other constants, by name.
     """
 
-    moving: Final = ("MaxPool", "Reshape", "Flatten", "DepthToSpace", "Slice", "Transpose")
-    joining: Final = "Concat"
+    moving = ("MaxPool", "Reshape", "Flatten", "DepthToSpace", "Slice", "Transpose")
+    joining = "Concat"
 
     def __init__(self, model: onnx.ModelProto) -> None:
         from onnx import numpy_helper
@@ -71,14 +71,6 @@ class Graph:
         finished = type(self._model)()
         finished.CopyFrom(self._model)
         return finished
-
-    def producer(self, name: str) -> onnx.NodeProto | None:
-        """Return the node that makes a tensor; None for inputs and weights."""
-        return next((node for node in self.nodes if name in node.output), None)
-
-    def consumers(self, name: str) -> list[onnx.NodeProto]:
-        """Return the nodes that read a tensor."""
-        return [node for node in self.nodes if name in node.input]
 
     def only_consumer(self, name: str) -> onnx.NodeProto | None:
         """Return the node that reads a tensor; None where several do, or the outside does."""

@@ -1,65 +1,21 @@
 """The state of a stream in a graph: an input whose successor is the output of the same name behind ``next_``.
 
 A layer reads its state and what follows it as one tensor, and the last frames of that are kept for the next
-call. In whatever format a graph is, it is looked at as a `Flow`.
+call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final
 
 from voxtoon.errors import CheckError
 from voxtoon.manifest import StateGrid
 
+from .flow import Flow, Node
+
 NEXT: Final = "next_"
-
-
-class Node(Protocol):
-    """An operator."""
-
-    @property
-    def op_type(self) -> str:
-        """Its kind."""
-
-    @property
-    def input(self) -> Sequence[str]:
-        """The names of the tensors that it takes."""
-
-    @property
-    def output(self) -> Sequence[str]:
-        """The names of the tensors that it makes."""
-
-
-class Flow(Protocol):
-    """What is made of what, by names; those of inputs and outputs are the declared ones."""
-
-    @property
-    def moving(self) -> Collection[str]:
-        """Kinds of operators that change no value: what they move is their first input."""
-
-    @property
-    def joining(self) -> str:
-        """The kind that puts tensors behind each other."""
-
-    @property
-    def nodes(self) -> Sequence[Node]:
-        """All operators, in order."""
-
-    @property
-    def inputs(self) -> Sequence[str]:
-        """What comes from outside."""
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        """What goes outside."""
-
-    def producer(self, name: str) -> Node | None:
-        """Return the node that makes a tensor; None for inputs and weights."""
-
-    def consumers(self, name: str) -> Sequence[Node]:
-        """Return the nodes that read a tensor."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +49,12 @@ class Continued:
         return (self.name, *self.made, *(name for mover in self.movers for name in mover.output))
 
 
-def states(flow: Flow) -> tuple[str, ...]:
+def states(flow: Flow[Any]) -> tuple[str, ...]:
     """Return the inputs that have a successor, in order."""
     return tuple(name for name in flow.inputs if f"{NEXT}{name}" in flow.outputs)
 
 
-def sources(flow: Flow, name: str) -> list[str]:
+def sources(flow: Flow[Any], name: str) -> list[str]:
     """Return a tensor, and those that it is moved from, back to the one that is made or given."""
     chain = [name]
     while (maker := flow.producer(chain[-1])) is not None and maker.op_type in flow.moving:
@@ -106,24 +62,24 @@ def sources(flow: Flow, name: str) -> list[str]:
     return chain
 
 
-def continued(flow: Flow, name: str) -> Continued | None:
+def continued(flow: Flow[Any], name: str) -> Continued | None:
     """Return the state that is in a tensor; None where there is none, or none is kept of it."""
     joined = flow.producer(sources(flow, name)[-1])
     return None if joined is None else _continued(flow, joined)
 
 
-def continued_in(flow: Flow, names: Iterable[str]) -> list[Continued]:
+def continued_in(flow: Flow[Any], names: Iterable[str]) -> list[Continued]:
     """Return the states that are in some tensors."""
     found = (continued(flow, name) for name in names)
     return [state for state in found if state is not None]
 
 
-def is_continued_state(flow: Flow, node: Node) -> bool:
+def is_continued_state(flow: Flow[Any], node: Node) -> bool:
     """Whether a node puts what is new behind a state, and the last of both is that state's successor."""
     return _continued(flow, node) is not None
 
 
-def _continued(flow: Flow, joined: Node) -> Continued | None:
+def _continued(flow: Flow[Any], joined: Node) -> Continued | None:
     if joined.op_type != flow.joining:
         return None
     ends = [sources(flow, name)[-1] for name in joined.input]
@@ -147,12 +103,12 @@ def _continued(flow: Flow, joined: Node) -> Continued | None:
     return Continued(begun[0], NEXT + begun[0], joined.output[0], made, tuple(read), tuple(movers))
 
 
-def is_kept(flow: Flow, node: Node) -> bool:
+def is_kept(flow: Flow[Any], node: Node) -> bool:
     """Whether a node does nothing but bring a tensor, or a part of it, to the successor of a state."""
     return _end(flow, node) in {f"{NEXT}{name}" for name in states(flow)}
 
 
-def _end(flow: Flow, node: Node) -> str | None:
+def _end(flow: Flow[Any], node: Node) -> str | None:
     """The output that a node's output becomes by being moved alone; None where it becomes more."""
     while node.op_type in flow.moving:
         name = node.output[0]
@@ -166,7 +122,7 @@ def _end(flow: Flow, node: Node) -> str | None:
 
 
 def grid_of_each(
-    flow: Flow, kept: Collection[str], grids_on: Callable[[Continued], Iterable[StateGrid]]
+    flow: Flow[Any], kept: Collection[str], grids_on: Callable[[Continued], Iterable[StateGrid]]
 ) -> dict[str, StateGrid]:
     """Return the grid of every state that is kept on one, by the name of its input.
 

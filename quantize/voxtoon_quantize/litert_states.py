@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from voxtoon.manifest import StateGrid
 from voxtoon_export.litert_model import kind, read
 
+from .flow import Flow, NamedNode
 from .graph_state import Continued, grid_of_each, states
 
 MOVES: Final = ("RESHAPE", "MAX_POOL_2D", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE", "PAD", "TRANSPOSE")
 """Operators whose results are values of their input, or zeros: they stay on its grid."""
 
 
-@dataclass(frozen=True)
-class LitertNode:
-    """As `graph_state.Node`; constants are not among what it takes."""
-
-    op_type: str
-    input: tuple[str, ...]
-    output: tuple[str, ...]
-
-
-class LitertFlow:
-    """A ``ModelT`` of one graph and one signature, as it is now: see `graph_state.Flow`.
+class LitertFlow(Flow[NamedNode]):
+    """A ``ModelT`` of one graph and one signature, as it is now: see `flow.Flow`.
 
     Attributes
     ----------
@@ -33,8 +24,8 @@ class LitertFlow:
         Of every tensor, by its place: of inputs and outputs those of the signature.
     """
 
-    moving: Final = MOVES
-    joining: Final = "CONCATENATION"
+    moving = MOVES
+    joining = "CONCATENATION"
 
     def __init__(self, model: Any) -> None:
         (self._graph,), (signature,) = model.subgraphs, model.signatureDefs
@@ -47,21 +38,14 @@ class LitertFlow:
         ]
         self.inputs, self.outputs = (tuple(side.values()) for side in ends)
         self.nodes = tuple(
-            LitertNode(
+            NamedNode(
                 kind(model, operator),
                 tuple(self.names[index] for index in operator.inputs if index >= 0 and not constant[index]),
                 tuple(self.names[index] for index in operator.outputs),
+                operator,
             )
             for operator in self._graph.operators
         )
-
-    def producer(self, name: str) -> LitertNode | None:
-        """As `graph_state.Flow.producer`."""
-        return next((node for node in self.nodes if name in node.output), None)
-
-    def consumers(self, name: str) -> list[LitertNode]:
-        """As `graph_state.Flow.consumers`."""
-        return [node for node in self.nodes if name in node.input]
 
     def own_name(self, name: str) -> str:
         """Return what a tensor is called in the file: an input or output otherwise than outside."""
