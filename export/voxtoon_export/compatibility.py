@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import voxtoon
 from voxtoon.agreement import Agreement, Tolerance
+from voxtoon.bundle import open_bundle
 from voxtoon.engines import ENGINES
 from voxtoon.manifest import Manifest
 from voxtoon.verification import Check
@@ -181,7 +182,10 @@ def _verified(runtime: Runtime, python: Path, bundle: Path, installed: dict[str,
     except (ValueError, KeyError, TypeError):
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return Row(runtime, installed, problem=f"the verification did not run: {reason}")
-    own = tuple(check for check in checks if check.format == runtime.format)
+    with open_bundle(bundle) as opened:
+        of_format = [item for item in opened.manifest.artefacts if item.format == runtime.format]
+    others = {item.precision for item in of_format if runtime.package not in item.minimum_runtime}
+    own = tuple(check for check in checks if check.format == runtime.format and check.precision not in others)
     return Row(runtime, installed, own, None if own else "it was given nothing to check")
 
 

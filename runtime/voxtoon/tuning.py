@@ -89,5 +89,7 @@ def _can_be_run(manifest: Manifest, part: str, choice: Choice) -> bool:
     from voxtoon.engines import ENGINES
 
     spec = ENGINES.get(choice.engine)
-    held = [(artefact.format, artefact.precision) for artefact in manifest.artefacts_of(part)]
-    return spec is not None and spec.is_available() and (spec.format, choice.precision) in held
+    if spec is None or not spec.is_available():
+        return False
+    artefacts = manifest.artefacts_of(part)
+    return any(artefact.precision == choice.precision and spec.runs(artefact) for artefact in artefacts)

@@ -11,6 +11,7 @@ from voxtoon.audio import read_audio
 from voxtoon.bundle import open_bundle
 from voxtoon.manifest import Artefact
 from voxtoon.verification import Check
+from voxtoon_export.bundle_writer import write_bundle
 from voxtoon_export.compatibility import Row, Runtime, base_requirements, declared_runtimes, verify_on
 from voxtoon_export.compatibility_page import matrix, page
 
@@ -101,6 +102,22 @@ def test_the_predecessor_of_litert_passes_with_its_old_numpy(litert_bundle, tmp_
 
     assert row.failures == []
     assert row.installed["numpy"].startswith("1.26")
+
+
+def test_what_names_other_libraries_is_not_held_against_this_one(litert_bundle, tmp_path, tmp_path_factory):
+    with open_bundle(litert_bundle) as bundle:
+        files = {name: bundle.read(name) for name in bundle.manifest.files}
+        others = tuple(
+            dataclasses.replace(item, precision="int8", minimum_runtime={"other": "1"})
+            for item in bundle.manifest.artefacts
+            if item.part == "decoder"
+        )
+        both = dataclasses.replace(bundle.manifest, artefacts=(*bundle.manifest.artefacts, *others), files={})
+    mixed = write_bundle(tmp_path / "mixed.voxtoon", manifest_without_files=both, files=files)
+    row = verified_on(Runtime("ai-edge-litert", "litert"), mixed, tmp_path_factory)
+
+    assert row.failures == []
+    assert {check.precision for check in row.checks} == {"fp32"}
 
 
 def test_what_cannot_be_installed_is_a_failure_with_its_reason(litert_bundle, tmp_path_factory):

@@ -119,6 +119,25 @@ def test_auto_leaves_engines_that_only_check_to_who_asks_for_them(bundle, monkey
     assert choose(held, "encoder", engine="checking")[0] is checking
 
 
+def naming(bundle, *packages):
+    """The bundle's manifest, its encoder in fp32 and int8, the latter for these packages."""
+    held = with_artefacts(bundle, ("onnx", "fp32"), ("onnx", "int8"))
+    exact, integers = held.artefacts
+    return replace(held, artefacts=(exact, replace(integers, minimum_runtime=dict.fromkeys(packages, "1.0"))))
+
+
+def test_an_artefact_that_names_other_engines_is_passed_over(bundle):
+    """As LiteRT's integers, which its predecessor computes otherwise."""
+    assert choose(naming(bundle), "encoder")[1].precision == "int8"
+    assert choose(naming(bundle, "onnxruntime", "other"), "encoder")[1].precision == "int8"
+    assert choose(naming(bundle, "other"), "encoder")[1].precision == "fp32"
+
+
+def test_an_artefact_that_names_other_engines_is_refused_to_who_asks_for_it(bundle):
+    with pytest.raises(InputError, match="not for the installed engine: got onnxruntime, expected other"):
+        choose(naming(bundle, "other"), "encoder", precision="int8")
+
+
 def test_no_engine_at_all_is_told(bundle, monkeypatch):
     monkeypatch.setattr(registry, "ENGINES", {"other": engine("other", module="no_such_module")})
     with pytest.raises(InputError, match="no inference engine is installed"):

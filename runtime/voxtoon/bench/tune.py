@@ -57,7 +57,7 @@ def candidates(manifest: Manifest, *, cores: int) -> list[Candidate]:
         for artefact in manifest.artefacts_of(part)
         for spec in engines
         # An int8 artefact of this name has passed the gate of `voxtoon quantize`; others carry other names.
-        if spec.format == artefact.format and artefact.precision in PRECISIONS
+        if spec.runs(artefact) and artefact.precision in PRECISIONS
         for count in threads
     ]
 

@@ -102,6 +102,11 @@ class EngineSpec:
         """Whether the engine is installed."""
         return util.find_spec(self.module) is not None
 
+    def runs(self, artefact: Artefact) -> bool:
+        """Whether an artefact is for this engine: of its format, and its package one that it names."""
+        named = artefact.minimum_runtime
+        return artefact.format == self.format and (not named or self.package in named)
+
 
 def choose(
     manifest: Manifest, part: str, *, engine: str = AUTO, precision: str = AUTO
@@ -120,18 +125,28 @@ def choose(
     Raises
     ------
     InputError
-        When a name is unknown, the engine is not installed, or the bundle has no such artefact.
+        When a name is unknown, the engine is not installed or not one that the artefact names, or the bundle
+        has no such artefact.
     """
     held = {artefact.precision for artefact in manifest.artefacts}
     names = (AUTO, *PRECISIONS, UNVERIFIED, *sorted(held.difference((*PRECISIONS, UNVERIFIED))))
     if precision not in names:
         raise InputError("unknown precision", got=repr(precision), expected=", ".join(names))
     artefacts = manifest.artefacts_of(part)
-    for spec in _candidates(engine):
+    candidates = _candidates(engine)
+    for spec in candidates:
         for wanted in PRECISIONS if precision == AUTO else (precision,):
             for artefact in artefacts:
-                if (artefact.format, artefact.precision) == (spec.format, wanted):
+                if artefact.precision == wanted and spec.runs(artefact):
                     return spec, artefact
+    for spec in candidates:
+        for artefact in artefacts:
+            if artefact.format == spec.format and precision in (AUTO, artefact.precision):
+                raise InputError(
+                    f"{artefact.file} is not for the installed engine",
+                    got=spec.package,
+                    expected=" or ".join(artefact.minimum_runtime),
+                )
     there = ", ".join(f"{artefact.format} {artefact.precision}" for artefact in artefacts) or "none"
     raise InputError(
         f"the bundle has no artefact of the part {part} for this choice",
