@@ -92,17 +92,8 @@ def _use(pi, bundle, folder, *, tests):
     shutil.rmtree(there, ignore_errors=True)
     shutil.copytree(bundle, there)
     files = [f"tests/runtime/test_{name}.py" for name in tests]
-    pytest_there = [
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--noconftest",
-        "-k",
-        f"not ({LEFT_OUT})",
-        *files,
-    ]
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-profile=ci"]  # without a deadline
+    pytest_there = ["-m", "pytest", *options, "-k", f"not ({LEFT_OUT})", *files]
     inside = "cd /bound/checkout && exec /usr/bin/python3 " + shlex.join(pytest_there)
     voxtoon = ("-m", "voxtoon")
     drawn = ("face", "/bound/checkout/samples/voice.flac", "-o", "/tmp/avatar.png")
