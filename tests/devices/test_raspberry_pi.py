@@ -92,7 +92,7 @@ def _use(pi, bundle, folder, *, tests):
     shutil.rmtree(there, ignore_errors=True)
     shutil.copytree(bundle, there)
     files = [f"tests/runtime/test_{name}.py" for name in tests]
-    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-profile=ci"]  # without a deadline
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-profile=ci"]  # no deadlines
     pytest_there = ["-m", "pytest", *options, "-k", f"not ({LEFT_OUT})", *files]
     inside = "cd /bound/checkout && exec /usr/bin/python3 " + shlex.join(pytest_there)
     voxtoon = ("-m", "voxtoon")
