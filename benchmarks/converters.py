@@ -31,7 +31,7 @@ from voxtoon.engines.coreml import load as load_coreml
 from voxtoon.engines.onnx import load as load_onnx
 from voxtoon_export.converter_noise import silenced
 from voxtoon_export.lowering import Content, coreml, format_named
-from voxtoon_export.network import Network
+from voxtoon_export.network import Layered, Network
 from voxtoon_export.parity import Arrays, torch_outputs
 from voxtoon_export.systems import variant
 
@@ -155,7 +155,7 @@ def plain(network: Network, inputs: Arrays) -> Mapping[str, tuple[Kind, Callable
     }
 
 
-def by_torch_onnx(network: Network, sample: tuple[Any, ...]) -> bytes:
+def by_torch_onnx(network: Layered, sample: tuple[Any, ...]) -> bytes:
     """What ``torch.onnx.export(module, sample, path)`` gives, its weights in the file."""
     import torch
 
