@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.page import markdown, tell
+from benchmarks.page import markdown, tell, verdict
 from voxtoon import draw_avatar, open_bundle
 from voxtoon.bench.protocol import rounds
 from voxtoon.bench.record import Record, Settings, read_record
@@ -186,7 +186,7 @@ def sections(turns: Sequence[Turn]) -> Iterator[str]:
     asked = [("", "asked, at most", "measured", "")]
     for one in expectations(turns):
         measured = f"{one.measured:.3g} {one.unit}"
-        asked.append((one.what, f"{one.most:g}", measured, "met" if one.met else "MISSED"))
+        asked.append((one.what, f"{one.most:g}", measured, verdict(one.met)))
     yield markdown(asked)
     rows = [("p50, ms", "this runtime", "Python", "ratio", "by turns")]
     for stage in turns[0].python:

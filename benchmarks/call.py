@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.page import markdown, tell
+from benchmarks.page import markdown, tell, verdict
 from voxtoon import draw_avatar, open_bundle
 from voxtoon.audio import read_audio
 from voxtoon.bench.device import describe_device, describe_software, device_key
@@ -200,8 +200,8 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         for what, figure in json.loads(done.stdout.splitlines()[-1]).items():
             limit = LIMITS.get(what)
-            verdict = ("", "") if limit is None else (f"{limit:g}", "met" if figure <= limit else "MISSED")
-            rows.append((name, what, f"{figure:.3f}", *verdict))
+            asked = ("", "") if limit is None else (f"{limit:g}", verdict(figure <= limit))
+            rows.append((name, what, f"{figure:.3f}", *asked))
     yield markdown(rows)
 
 

@@ -15,6 +15,11 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
+def verdict(is_met: bool) -> str:
+    """What a table says of a limit."""
+    return "met" if is_met else "**MISSED**"
+
+
 def tell(sections: Iterable[str], page: Path | None, *, start: str, end: str) -> None:
     """Print each section as it comes, and put all of them between the marks of a page where one is named.
 

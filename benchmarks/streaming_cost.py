@@ -132,11 +132,6 @@ class Timed(IntegerStateSession):
 
     seconds: list[float] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, session: Session) -> Timed:
-        """Begin with none."""
-        return cls(session, session.grids if isinstance(session, IntegerStateSession) else {})
-
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Evaluate the part once."""
         start = time.process_time()
@@ -162,7 +157,7 @@ class Call:
     """A call that goes on for as long as one likes: the same frames again and again, and its updates."""
 
     def __init__(self, pair: StreamedSession, frames: Frames) -> None:
-        self._step, self._head = Timed.of(pair.step), Timed.of(pair.head)
+        self._step, self._head = Timed.around(pair.step), Timed.around(pair.head)
         self._stream = StreamingEncoder(self._step, self._head, pair.spec)
         self._packets = np.split(
             frames[0, : CLIP_FRAMES // UPDATE_FRAMES * UPDATE_FRAMES], CLIP_FRAMES // UPDATE_FRAMES

@@ -73,7 +73,7 @@ class Streamed:
             The inputs of every call that made an output that counts: what others are made of may come from
             before the recording, and says nothing of voices. And the input of the head.
         """
-        recorder = _Recorder.of(step)
+        recorder = _Recorder.around(step)
         stream = StreamingEncoder(recorder, None, self.spec)
         stream.push(frames[0])
         mean = (stream.state.total / max(1, stream.state.count)).astype(np.float32)
@@ -118,10 +118,6 @@ class _Recorder(IntegerStateSession):
     """A step that keeps what it was given, wherever an output that counts came of it."""
 
     calls: list[Inputs] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, session: Session) -> _Recorder:
-        return cls(session, session.grids if isinstance(session, IntegerStateSession) else {})
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         found = self.session.run(inputs)

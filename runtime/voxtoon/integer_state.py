@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from voxtoon.errors import CheckError
 if TYPE_CHECKING:
     from voxtoon.engines import Arrays, DType, Session
     from voxtoon.manifest import StateGrid
+
+
+_Kind = TypeVar("_Kind", bound="IntegerStateSession")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class IntegerStateSession:
 
     session: Session
     grids: Mapping[str, StateGrid]
+
+    @classmethod
+    def around(cls: type[_Kind], session: Session) -> _Kind:
+        """Return a session of this class in the place of another, with what is told of its state."""
+        return cls(session, session.grids if isinstance(session, IntegerStateSession) else {})
 
     def __post_init__(self) -> None:
         types = self.session.input_types

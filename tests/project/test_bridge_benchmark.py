@@ -48,7 +48,7 @@ def test_what_is_over_a_limit_is_told(changed, what):
     turns = [turn(**{"whole_ms": 40, **changed})]
     assert missed(turns) == [what]
     line = next(line for line in sections(turns).__next__().splitlines() if line.startswith(f"| {what}"))
-    assert line.endswith("| MISSED |")
+    assert line.endswith("| **MISSED** |")
 
 
 def test_without_new_processes_nothing_is_said_of_them():
